@@ -1,0 +1,1 @@
+"""An e-mail user with profile, JWT sessions, password reset and e-mail verification."""

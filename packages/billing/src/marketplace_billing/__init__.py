@@ -1,0 +1,1 @@
+"""Payments, refunds and a pluggable gateway, with the mock one."""

@@ -1,0 +1,1 @@
+"""Bookings of services: their strict life and their history."""

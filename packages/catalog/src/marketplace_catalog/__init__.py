@@ -1,0 +1,1 @@
+"""Categories, services and their search."""

@@ -1,0 +1,1 @@
+"""The shared ground of the marketplace packages: errors, schemas, parsing, pagination, mail, settings, the clock."""

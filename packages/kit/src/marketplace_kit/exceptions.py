@@ -1,0 +1,61 @@
+"""Refusals. Each is a class named as a fact; its docstring is the sentence that the client reads."""
+
+import inspect
+from typing import Any, ClassVar
+
+
+class DomainError(Exception):
+    """The request conflicts with the present state."""
+
+    status: ClassVar[int] = 409
+    code: ClassVar[str] = "conflict"
+    # Response headers that belong to the refusal, such as Retry-After.
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, detail: str | None = None, **extra: Any) -> None:
+        """`extra` becomes further members of the problem document, in camelCase (`payment_id` -> `paymentId`)."""
+        self.detail = detail or inspect.cleandoc(type(self).__doc__ or "")
+        self.extra = extra
+        super().__init__(self.detail)
+
+
+class NotFound(DomainError):
+    """There is nothing here that you may see."""
+
+    status = 404
+    code = "not_found"
+
+
+class Forbidden(DomainError):
+    """Your role does not allow this."""
+
+    status = 403
+    code = "forbidden"
+
+
+class Unauthenticated(DomainError):
+    """Sign in and send the access token as a bearer."""
+
+    status = 401
+    code = "not_authenticated"
+    headers = {"WWW-Authenticate": "Bearer"}
+
+
+class ServiceUnavailable(DomainError):
+    """A part that this needs is down. Try again shortly."""
+
+    status = 503
+    code = "service_unavailable"
+    headers = {"Retry-After": "5"}
+
+
+class InvalidField(DomainError):
+    """A value is not acceptable."""
+
+    status = 422
+    code = "validation_error"
+
+    def __init__(self, pointer: str, code: str, detail: str) -> None:
+        """`pointer` as in the contract: a JSON Pointer into the body, or `query/limit`, `path/id`, `header/If-Match`."""
+        super().__init__()
+        self.errors = [{"pointer": pointer, "code": code, "detail": detail}]

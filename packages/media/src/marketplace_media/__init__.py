@@ -1,0 +1,1 @@
+"""Checked uploads and their objects in S3-compatible storage."""

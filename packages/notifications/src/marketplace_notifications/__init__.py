@@ -1,0 +1,1 @@
+"""An inbox, e-mail and a resumable SSE stream."""

@@ -1,0 +1,1 @@
+"""The deployable project: the packages composed into one system."""
