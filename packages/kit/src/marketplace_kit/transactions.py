@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 from django.db import OperationalError, connection, transaction
+from django.db.models import Model, QuerySet
+
+from .exceptions import NotFound
 
 RETRYABLE = {"40P01", "40001"}  # deadlock_detected, serialization_failure
 
@@ -29,6 +33,14 @@ def action[**P, R](func: Callable[P, R]) -> Callable[P, R]:
             return func(*args, **kwargs)
 
     return run
+
+
+def lock_row[M: Model](rows: QuerySet[M], key: Any) -> M:
+    """The row of this key, locked to the end of the transaction. NotFound where it is gone."""
+    row = rows.select_for_update(of=("self",)).filter(pk=key).first()
+    if row is None:
+        raise NotFound
+    return row
 
 
 def sqlstate(error: BaseException) -> str | None:

@@ -1,0 +1,62 @@
+"""Every refusal of billing."""
+
+from marketplace_kit.exceptions import DomainError
+
+
+class CardDeclined(DomainError):
+    """The card was declined."""
+
+    status = 402
+    code = "card_declined"
+
+
+class InsufficientFunds(DomainError):
+    """There is not enough money on the card."""
+
+    status = 402
+    code = "insufficient_funds"
+
+
+DECLINES: dict[str, type[DomainError]] = {error.code: error for error in (CardDeclined, InsufficientFunds)}
+
+
+class AlreadyPaid(DomainError):
+    """This booking has a payment already."""
+
+    code = "already_paid"
+
+
+class BookingNotPayable(DomainError):
+    """There is nothing to pay: the booking is cancelled, free, or was not confirmed in time."""
+
+    code = "booking_not_payable"
+
+
+class NotYourBookingToPay(DomainError):
+    """Only the customer pays for a booking."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotYourRefund(DomainError):
+    """Only the provider of the booking, or staff, gives money back."""
+
+    status = 403
+    code = "forbidden"
+
+
+class PaymentNotRefundable(DomainError):
+    """Nothing was paid, so nothing can be given back."""
+
+    code = "payment_not_refundable"
+
+
+class RefundExceedsPayment(DomainError):
+    """More than is left of the payment can't be given back."""
+
+    code = "refund_exceeds_payment"
+
+
+class StillPending(Exception):  # noqa: N818  (named as a fact; never shown to a client)
+    """The gateway has not settled it yet: the job tries again."""

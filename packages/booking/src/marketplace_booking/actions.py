@@ -1,0 +1,125 @@
+"""What can happen to a booking: one function, one transaction, one thing.
+
+Locks are taken in one order: the provider (by scheduling), then the booking's row.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from marketplace_catalog.models import Service
+from marketplace_kit.exceptions import NotFound
+from marketplace_kit.transactions import action, lock_row
+from marketplace_scheduling import actions as scheduling
+
+from .exceptions import NotYourMove, OwnService, TooEarly, TooLate
+from .lifecycle import CANCEL, COMPLETE, CONFIRM, Event, Move, Party, Status
+from .models import Booking, HistoryEntry
+from .signals import booking_cancelled, booking_completed, booking_confirmed, booking_created
+
+
+@action
+def create_booking(customer: AbstractBaseUser, service: Service, start: datetime, notes: str = "") -> Booking:
+    """Book the slot of `service` that starts at `start` (aware).
+
+    NotFound where the service is gone, OwnService, SlotUnavailable; InvalidField at `/scheduledAt` for a start in
+    the past, inside the notice or beyond the window.
+    """
+    if service.is_owned_by(customer.pk):
+        raise OwnService
+    scheduling.lock_provider(service.provider_id)
+    # Read again under the lock: what is agreed is what the service says now.
+    service = _bookable(service)
+    schedule = service.schedule
+    status = Status.CONFIRMED if service.auto_confirm else Status.PENDING
+    reservation = scheduling.reserve(
+        schedule, service.provider_id, start, expires_at=None if status is Status.CONFIRMED else start
+    )
+    slot = reservation.during
+    booking = Booking.objects.create(
+        customer_id=customer.pk,
+        provider_id=service.provider_id,
+        service=service,
+        reservation=reservation,
+        status=status,
+        scheduled_at=slot.lower,
+        ends_at=slot.upper,
+        timezone=schedule.timezone,
+        duration=schedule.duration,
+        buffer_before=schedule.buffer_before,
+        buffer_after=schedule.buffer_after,
+        total_amount=service.price,
+        currency=service.currency,
+        cancellation_policy=service.cancellation_policy,
+        notes=notes,
+    )
+    _record(booking, Event.CREATED, None, customer.pk)
+    booking_created.send(sender=Booking, booking=booking, actor_id=customer.pk)
+    return booking
+
+
+@action
+def confirm_booking(user: AbstractBaseUser, booking: Booking) -> Booking:
+    """The provider accepts. NotYourMove, InvalidTransition, TooLate once its time has come."""
+    booking, before = _move(user, booking, CONFIRM)
+    if booking.has_started:
+        raise TooLate
+    scheduling.make_firm(booking.reservation_id)
+    return _settle(booking, CONFIRM, before, user, booking_confirmed)
+
+
+@action
+def complete_booking(user: AbstractBaseUser, booking: Booking) -> Booking:
+    """The provider has done it. NotYourMove, InvalidTransition, TooEarly before its start."""
+    booking, before = _move(user, booking, COMPLETE)
+    if not booking.has_started:
+        raise TooEarly
+    return _settle(booking, COMPLETE, before, user, booking_completed)
+
+
+@action
+def cancel_booking(user: AbstractBaseUser, booking: Booking, reason: str | None = None) -> Booking:
+    """Either side calls it off, and its time is free again. InvalidTransition; TooLate once it started, but for staff."""
+    booking, before = _move(user, booking, CANCEL)
+    party = booking.party_of(user)
+    if booking.has_started and party is not Party.STAFF:
+        raise TooLate
+    reservation_id, booking.reservation = booking.reservation_id, None
+    booking.cancelled_by, booking.cancellation_reason = party, reason or None
+    settled = _settle(booking, CANCEL, before, user, booking_cancelled)
+    scheduling.release(reservation_id)
+    return settled
+
+
+def _bookable(service: Service) -> Service:
+    found = Service.objects.listed().select_related("schedule").filter(pk=service.pk).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _move(user: AbstractBaseUser, booking: Booking, move: Move) -> tuple[Booking, Status]:
+    """Lock the row, look whose move it is, and make it in memory."""
+    locked = lock_row(Booking.objects.with_details(), booking.pk)
+    if locked.party_of(user) not in move.parties:
+        raise NotYourMove
+    return locked, locked.move_to(move)
+
+
+def _settle(booking: Booking, move: Move, before: Status, user: AbstractBaseUser, fact: Any) -> Booking:
+    """Save the move, write its history, announce the fact."""
+    booking.save()
+    _record(booking, move.event, before, user.pk)
+    fact.send(sender=Booking, booking=booking, actor_id=user.pk)
+    return booking
+
+
+def _record(booking: Booking, event: Event, before: Status | None, actor_id: Any) -> None:
+    HistoryEntry.objects.create(
+        booking=booking,
+        action=event,
+        from_status=before,
+        to_status=booking.status,
+        actor_id=actor_id,
+        reason=booking.cancellation_reason,
+    )

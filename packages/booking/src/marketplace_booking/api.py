@@ -1,0 +1,89 @@
+"""`/bookings`: parse, fetch in scope, call an action, return the row."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from marketplace_catalog.models import Service
+from marketplace_kit.exceptions import NotFound
+from marketplace_kit.pagination import Page, Slice, Whole, paginate
+from marketplace_kit.routing import Router, refuses
+from marketplace_kit.users import user_of
+from marketplace_scheduling.exceptions import SlotUnavailable
+from ninja import Query, Status
+
+from . import actions, schemas
+from .exceptions import InvalidTransition, NotYourMove, OwnService, TooEarly, TooLate
+from .lifecycle import Party
+from .models import Booking
+
+router = Router(tags=["Bookings"])
+
+ORDERS = {
+    "-createdAt": ("-created_at", "-id"),
+    "scheduledAt": ("scheduled_at", "id"),
+    "-scheduledAt": ("-scheduled_at", "-id"),
+}
+
+
+def visible(request: HttpRequest, booking_id: UUID) -> Booking:
+    """The booking if the caller may see it. NotFound."""
+    booking = Booking.objects.visible_to(user_of(request)).with_details().filter(pk=booking_id).first()
+    if booking is None:
+        raise NotFound
+    return booking
+
+
+@router.post("", response={201: schemas.Booking})
+@refuses(NotFound, OwnService, SlotUnavailable)
+def create_booking(request: HttpRequest, response: HttpResponse, body: schemas.CreateBooking) -> Status[Booking]:
+    """Book a free slot of a service. However many ask at once, one gets it."""
+    user = user_of(request)
+    service = Service.objects.visible_to(user).filter(pk=body.service_id).first()
+    if service is None:
+        raise NotFound("There is no such service.")
+    booking = actions.create_booking(user, service, body.scheduled_at, body.notes)
+    response["Location"] = f"{request.path}/{booking.pk}"
+    return Status(201, booking)
+
+
+@router.get("", response=Page[schemas.Booking])
+def list_bookings(request: HttpRequest, params: Query[schemas.BookingFilters]) -> Slice[Booking]:
+    """The caller's bookings, as customer and as provider."""
+    rows = Booking.objects.of(user_of(request).pk, Party(params.role) if params.role else None).with_details()
+    rows = rows.matching(params.status, params.service_id, params.scheduled_from, params.scheduled_to)
+    return paginate(rows, params, *ORDERS[params.sort])
+
+
+@router.get("/{booking_id}", response=schemas.Booking)
+def get_booking(request: HttpRequest, booking_id: UUID) -> Booking:
+    """One booking, for either side and for staff."""
+    return visible(request, booking_id)
+
+
+@router.get("/{booking_id}/history", response=Whole[schemas.HistoryEntry])
+def list_booking_history(request: HttpRequest, booking_id: UUID) -> dict[str, Any]:
+    """Everything that happened to a booking, oldest first."""
+    return {"items": visible(request, booking_id).history.all()}
+
+
+@router.post("/{booking_id}/confirm", response=schemas.Booking)
+@refuses(NotYourMove, InvalidTransition, TooLate)
+def confirm_booking(request: HttpRequest, booking_id: UUID) -> Booking:
+    """Accept a pending booking. For its provider, before its start."""
+    return actions.confirm_booking(user_of(request), visible(request, booking_id))
+
+
+@router.post("/{booking_id}/complete", response=schemas.Booking)
+@refuses(NotYourMove, InvalidTransition, TooEarly)
+def complete_booking(request: HttpRequest, booking_id: UUID) -> Booking:
+    """Say that a confirmed booking was done. For its provider, once it has started."""
+    return actions.complete_booking(user_of(request), visible(request, booking_id))
+
+
+@router.post("/{booking_id}/cancel", response=schemas.Booking)
+@refuses(InvalidTransition, TooLate)
+def cancel_booking(request: HttpRequest, booking_id: UUID, body: schemas.CancelBooking | None = None) -> Booking:
+    """Call a booking off, before its start. What was paid is given back by its policy."""
+    reason = body.reason if body else None
+    return actions.cancel_booking(user_of(request), visible(request, booking_id), reason)

@@ -1,0 +1,111 @@
+"""`/services`: parse, fetch in scope, call an action, return the row."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from marketplace_kit.exceptions import InvalidField, NotFound, ServiceUnavailable
+from marketplace_kit.pagination import Page, Slice, Whole, paginate
+from marketplace_kit.routing import Router, refuses, takes_upload
+from marketplace_kit.uploads import TooLarge, read_one
+from marketplace_kit.users import user_of, viewer_of
+from marketplace_media import actions as media
+from marketplace_media.exceptions import NotAnImage, TooManyPixels
+from marketplace_media.lifecycle import MAX_IMAGE_BYTES
+from marketplace_media.schemas import File
+from ninja import Query, Status
+
+from . import actions, schemas
+from .exceptions import NotYourService, ProviderRequired, TooManyFiles
+from .models import Category, Service
+
+router = Router(tags=["Services"])
+
+LONGEST_SPAN = timedelta(days=31)
+ORDERS = {"newest": ("-created_at", "-id"), "price": ("price", "id"), "-price": ("-price", "-id")}
+
+
+def visible(request: HttpRequest, service_id: UUID) -> Service:
+    """The service if the caller may see it, with all that it shows. NotFound."""
+    service = Service.objects.visible_to(viewer_of(request)).with_details().filter(pk=service_id).first()
+    if service is None:
+        raise NotFound
+    return service
+
+
+@router.get("", auth=None, response=Page[schemas.Service])
+def list_services(request: HttpRequest, params: Query[schemas.ServiceFilters]) -> Slice[Service]:
+    """The services that anybody can book, newest first."""
+    rows = Service.objects.listed().with_details().priced(params.currency, params.min_price, params.max_price)
+    if params.category is not None:
+        rows = rows.in_category(params.category)
+    if params.provider_id is not None:
+        rows = rows.offered_by(params.provider_id)
+    return paginate(rows, params, *ORDERS[params.sort])
+
+
+@router.post("", response={201: schemas.Service})
+@refuses(ProviderRequired)
+def create_service(request: HttpRequest, response: HttpResponse, body: schemas.CreateService) -> Status[Service]:
+    """Offer a service. For providers."""
+    created = actions.create_service(user_of(request), body.fields())
+    response["Location"] = f"{request.path}/{created.pk}"
+    return Status(201, visible(request, created.pk))
+
+
+@router.get("/categories", auth=None, response=Whole[schemas.Category])
+def list_categories(request: HttpRequest) -> dict[str, Any]:
+    """The tree of categories, parents before their children."""
+    return {"items": Category.objects.in_order().annotate(parent_slug=F("parent__slug"))}
+
+
+@router.get("/{service_id}", auth=None, response=schemas.Service)
+def get_service(request: HttpRequest, service_id: UUID) -> Service:
+    """One service. An inactive one is there for its provider and for staff only."""
+    return visible(request, service_id)
+
+
+@router.patch("/{service_id}", response=schemas.Service)
+@refuses(NotYourService)
+def change_service(request: HttpRequest, service_id: UUID, body: schemas.ChangeService) -> Service:
+    """Change a service of your own. Bookings keep what was agreed."""
+    actions.change_service(user_of(request), visible(request, service_id), body.given())
+    return visible(request, service_id)
+
+
+@router.delete("/{service_id}", response={204: None})
+@refuses(NotYourService)
+def delete_service(request: HttpRequest, service_id: UUID) -> Status[None]:
+    """Take a service of your own out of the catalog. Bookings keep what they show."""
+    actions.delete_service(user_of(request), visible(request, service_id))
+    return Status(204, None)
+
+
+@router.get("/{service_id}/slots", auth=None, response=schemas.Slots)
+def list_slots(request: HttpRequest, service_id: UUID, span: Query[schemas.SlotSpan]) -> dict[str, Any]:
+    """Every start within the span that can be booked now, ascending."""
+    service = visible(request, service_id)
+    if span.start >= span.end:
+        raise InvalidField("query/to", "empty_span", "`to` must lie after `from`.")
+    if span.end - span.start > LONGEST_SPAN:
+        raise InvalidField("query/to", "span_too_long", "The span may be 31 days long at the most.")
+    return {"timezone": service.schedule.timezone, "items": service.free_slots(span.start, span.end)}
+
+
+@router.post("/{service_id}/images", response={201: File})
+@refuses(NotYourService, TooManyFiles, NotAnImage, TooManyPixels, TooLarge, ServiceUnavailable)
+@takes_upload(MAX_IMAGE_BYTES)
+def add_image(request: HttpRequest, service_id: UUID) -> Status[Any]:
+    """Show an image with a service of your own: JPEG, PNG or WebP."""
+    user, service = user_of(request), visible(request, service_id)
+    actions.require_room_for_image(user, service)
+    file = media.store_image(user.pk, read_one(request, MAX_IMAGE_BYTES))
+    return Status(201, actions.add_image(user, service, file).shown)
+
+
+@router.get("/{service_id}/images", auth=None, response=Whole[File])
+def list_images(request: HttpRequest, service_id: UUID) -> dict[str, Any]:
+    """The images of a service, in their order."""
+    return {"items": [item.shown for item in visible(request, service_id).shown_images]}

@@ -1,0 +1,229 @@
+"""Categories and services, their constraints and their queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Self
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import models
+from django.db.models import F, Prefetch, Q, Subquery
+from marketplace_kit.clock import now
+from marketplace_kit.ids import uuid7
+from marketplace_kit.money import MAX_AMOUNT
+from marketplace_kit.users import is_staff
+from marketplace_media.models import File, url_of
+from marketplace_scheduling.models import Schedule
+
+from .conf import conf
+from .lifecycle import CancellationPolicy
+
+
+class CategoryQuerySet(models.QuerySet["Category"]):
+    def in_order(self) -> Self:
+        """Parents before their children, each level in its own order."""
+        return self.order_by(F("parent").asc(nulls_first=True), "position", "slug")
+
+
+class Category(models.Model):
+    """A node of the tree that services are filed under."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=100)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    position = models.PositiveSmallIntegerField(default=0)
+
+    objects = CategoryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("position", "slug")
+        verbose_name_plural = "categories"
+        constraints = (
+            models.CheckConstraint(condition=~Q(parent=F("id")), name="catalog_category_not_its_own_parent"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCard:
+    """What a service shows of its provider."""
+
+    id: Any
+    first_name: str
+    last_name: str
+    avatar_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """The mean of a service's reviews, None while there are none."""
+
+    average: Decimal | None
+    count: int
+
+
+class ServiceQuerySet(models.QuerySet["Service"]):
+    def live(self) -> Self:
+        """Those that are not deleted."""
+        return self.filter(deleted_at=None)
+
+    def listed(self) -> Self:
+        """Those that anybody may find."""
+        return self.live().filter(is_active=True)
+
+    def visible_to(self, user: AbstractBaseUser | None) -> Self:
+        """Those that this user may read: the listed ones, his own, and for staff all that are not deleted."""
+        if user is None:
+            return self.listed()
+        if is_staff(user):
+            return self.live()
+        return self.live().filter(Q(is_active=True) | Q(provider=user.pk))
+
+    def offered_by(self, user_id: Any) -> Self:
+        return self.filter(provider=user_id)
+
+    def in_category(self, slug: str) -> Self:
+        """Those in a category or in one below it."""
+        # By a scalar subquery for the plain case the planner can use the index on (category, …); a join walks
+        # the recency index instead.
+        roots = Category.objects.filter(slug=slug)
+        below = Category.objects.filter(
+            Q(slug=slug) | Q(parent__in=roots.values("pk")) | Q(parent__parent__in=roots.values("pk"))
+        )
+        return self.filter(category__in=Subquery(below.values("pk")))
+
+    def priced(self, currency: str | None, at_least: Decimal | None, at_most: Decimal | None) -> Self:
+        bounds = {"currency": currency, "price__gte": at_least, "price__lte": at_most}
+        return self.filter(**{name: value for name, value in bounds.items() if value is not None})
+
+    def with_details(self) -> Self:
+        """All that a service shows, in one query for the rows and one for their images."""
+        shown = {f"provider_{name}": F(path) for name, path in conf.PROVIDER_FIELDS.items()}
+        images = ServiceFile.objects.filter(file__kind="image").select_related("file").order_by("position", "id")
+        return (
+            self.select_related("category", "schedule")
+            .annotate(**shown)
+            .prefetch_related(Prefetch("files", queryset=images, to_attr="shown_images"))
+        )
+
+
+class Service(models.Model):
+    """Something that a provider offers and customers book."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    title = models.CharField(max_length=200)
+    description = models.TextField(max_length=10_000)
+    category = models.ForeignKey(Category, models.PROTECT, related_name="services")
+    # Without max_digits it is PostgreSQL's plain numeric, which keeps the decimals that the currency has.
+    price = models.DecimalField()
+    currency = models.CharField(max_length=3)
+    schedule = models.OneToOneField(Schedule, models.PROTECT, related_name="+")
+    cancellation_policy = models.CharField(
+        max_length=20, choices=CancellationPolicy.choices, default=CancellationPolicy.FLEXIBLE
+    )
+    auto_confirm = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    rating_sum = models.PositiveBigIntegerField(default=0)
+    rating_count = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=now, editable=False)
+    updated_at = models.DateTimeField(default=now, editable=False)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ServiceQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(price__gte=0, price__lte=MAX_AMOUNT), name="catalog_service_price_in_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(cancellation_policy__in=CancellationPolicy.values), name="catalog_service_policy_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(rating_sum__gte=F("rating_count"), rating_sum__lte=F("rating_count") * 5),
+                name="catalog_service_rating_in_range",
+            ),
+        )
+        indexes = (
+            models.Index(
+                "-created_at", "-id", name="catalog_service_newest", condition=Q(is_active=True, deleted_at=None)
+            ),
+            models.Index("price", "id", name="catalog_service_cheapest", condition=Q(is_active=True, deleted_at=None)),
+            models.Index(
+                "category",
+                "-created_at",
+                "-id",
+                name="catalog_service_in_category",
+                condition=Q(is_active=True, deleted_at=None),
+            ),
+            models.Index("provider", "-created_at", "-id", name="catalog_service_of_provider"),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def provider_card(self) -> ProviderCard:
+        """What is shown of the provider; the row comes from `with_details()`."""
+        key = getattr(self, "provider_avatar_key", None)
+        return ProviderCard(
+            id=self.provider_id,
+            first_name=getattr(self, "provider_first_name", ""),
+            last_name=getattr(self, "provider_last_name", ""),
+            avatar_url=url_of(key) if key else None,
+        )
+
+    @property
+    def image_urls(self) -> list[str]:
+        """The addresses of its images, in their order; the row comes from `with_details()`."""
+        shown: list[ServiceFile] = getattr(self, "shown_images", [])
+        return [item.file.url for item in shown]
+
+    @property
+    def rating(self) -> Rating:
+        if not self.rating_count:
+            return Rating(None, 0)
+        return Rating(round(Decimal(self.rating_sum) / self.rating_count, 2), self.rating_count)
+
+    def free_slots(self, start: datetime, end: datetime) -> Sequence[tuple[datetime, datetime]]:
+        """Every slot that starts in the span and that a booking would take now; none while it is inactive."""
+        return self.schedule.free_slots(self.provider_id, start, end) if self.is_bookable else []
+
+    @property
+    def is_bookable(self) -> bool:
+        return self.is_active and self.deleted_at is None
+
+    def is_owned_by(self, user_id: Any) -> bool:
+        return bool(self.provider_id == user_id)
+
+
+class ServiceFile(models.Model):
+    """An image or a document of a service, and its place in the order."""
+
+    service = models.ForeignKey(Service, models.CASCADE, related_name="files")
+    file = models.OneToOneField(File, models.PROTECT, related_name="+")
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ("position", "id")
+        indexes = (models.Index("service", "position", name="catalog_file_of_service"),)
+
+    def __str__(self) -> str:
+        return str(self.file_id)
+
+    @property
+    def shown(self) -> File:
+        """The file, told its position."""
+        self.file.position = self.position  # type: ignore[attr-defined]
+        return self.file
+
+
+def image_count(service_id: UUID) -> int:
+    """How many images a service has."""
+    return ServiceFile.objects.filter(service=service_id, file__kind="image").count()

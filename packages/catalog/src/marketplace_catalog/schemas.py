@@ -1,0 +1,196 @@
+"""What goes in and out of the catalog."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from marketplace_kit.money import MAX_AMOUNT
+from marketplace_kit.pagination import PageParams
+from marketplace_kit.schemas import (
+    Amount,
+    AmountOut,
+    Bool,
+    Currency,
+    In,
+    Instant,
+    Int,
+    Line200,
+    Out,
+    Params,
+    Text10000,
+    Wrong,
+    decimals_rule,
+    partial,
+    NUMBER,
+)
+from marketplace_kit.users import UserId
+from marketplace_scheduling.exceptions import InvalidWindows
+from marketplace_scheduling.models import RANGES, Schedule
+from pydantic import AfterValidator, AliasPath, Field
+from pydantic_core import PydanticCustomError
+
+from .lifecycle import CancellationPolicy
+
+# --- what a schedule is made of ---
+
+
+def _known_zone(name: str) -> str:
+    if not Schedule.knows_timezone(name):
+        raise PydanticCustomError("unknown_timezone", "Input should be a time zone of the IANA database")
+    return name
+
+
+def _minutes(field: str, **more: Any) -> Any:
+    low, high = RANGES[field]
+    return Field(ge=low, le=high, **more)
+
+
+Zone = Annotated[str, AfterValidator(_known_zone), Field(max_length=64, examples=["Europe/Berlin"])]
+Windows = Annotated[
+    dict[str, list[str]],
+    Field(
+        description="Weekdays in lower case, each an even, ascending list of local times: opens, closes, opens …",
+        examples=[{"monday": ["09:00", "17:00"], "tuesday": ["09:00", "12:00", "13:00", "24:00"]}],
+    ),
+]
+
+
+def windows_rule(data: dict[str, Any]) -> Iterator[Wrong]:
+    """Each place in `availability` that makes no sense."""
+    given = data.get("availability")
+    if not isinstance(given, dict) or not all(isinstance(times, list) for times in given.values()):
+        return
+    try:
+        Schedule.check_windows(given)
+    except InvalidWindows as error:
+        for fault in error.faults:
+            yield Wrong(("availability", *fault.place), "invalid_windows", fault.sentence)
+
+
+# --- in ---
+
+
+class CreateService(In):
+    """A new service."""
+
+    title: Line200 = Field(description="What is offered.", examples=["Deep cleaning"])
+    description: Text10000 = Field(description="What the customer gets.", examples=["Every room, windows included."])
+    category: str = Field(max_length=60, description="The slug of a category.", examples=["home_services"])
+    price: Amount = Field(description="Per booking; 0 is free.")
+    currency: Currency
+    duration: Int = _minutes("duration", description="Minutes.", examples=[60])
+    timezone: Zone = Field(description="The zone of `availability`.")
+    availability: Windows
+    buffer_before: Int = _minutes("buffer_before", default=0, description="Minutes kept free before a booking.")
+    buffer_after: Int = _minutes("buffer_after", default=0, description="Minutes kept free after a booking.")
+    slot_interval: Int = _minutes("slot_interval", default=30, description="Minutes from one start to the next.")
+    minimum_notice: Int = _minutes("minimum_notice", default=0, description="Minutes from now to the first start.")
+    booking_window: Int = _minutes("booking_window", default=60, description="Days from now to the last start.")
+    cancellation_policy: CancellationPolicy = CancellationPolicy.FLEXIBLE
+    auto_confirm: Bool = Field(False, description="Bookings are confirmed at once.")
+    is_active: Bool = Field(True, description="Anybody may find and book it.")
+
+    @classmethod
+    def rules(cls, data: dict[str, Any]) -> Iterator[Wrong]:
+        yield from decimals_rule(data, "price", "currency")
+        yield from windows_rule(data)
+
+    def fields(self) -> dict[str, Any]:
+        """All values, the defaults too, by their Python names."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+@partial
+class ChangeService(CreateService):
+    """What of a service changes; a missing field stays."""
+
+
+class ServiceFilters(PageParams):
+    """Which services, and in what order."""
+
+    category: str | None = Field(None, max_length=60, description="A category's slug; its children are included.")
+    min_price: Decimal | None = Field(None, ge=0, le=MAX_AMOUNT, description="The lowest price.")
+    max_price: Decimal | None = Field(None, ge=0, le=MAX_AMOUNT, description="The highest price.")
+    currency: Currency | None = None
+    provider_id: UserId | None = Field(None, description="Those of one provider.")
+    sort: Literal["newest", "price", "-price"] = Field("newest", description="`-price`: the dearest first.")
+
+
+class SlotSpan(Params):
+    """A span of starts, half-open, 31 days at the most."""
+
+    start: Instant = Field(alias="from", description="The earliest start.")
+    end: Instant = Field(alias="to", description="Before this moment.")
+
+
+# --- out ---
+
+
+class Category(Out):
+    """A node of the category tree."""
+
+    slug: str = Field(description="Its name in addresses and filters.")
+    name: str = Field(description="Its name for people.")
+    parent: str | None = Field(validation_alias="parent_slug", description="The slug of the category above.")
+
+
+class Provider(Out):
+    """What a service shows of its provider."""
+
+    id: UserId = Field(description="The provider's user id.")
+    first_name: str = Field(description="Given name.")
+    last_name: str = Field(description="Family name.")
+    avatar_url: str | None = Field(description="A picture, or null.")
+
+
+class Rating(Out):
+    """What customers thought."""
+
+    average: Annotated[Decimal, NUMBER] | None = Field(description="1 to 5; null without reviews.")
+    count: int = Field(description="How many reviews.")
+
+
+class Service(Out):
+    """Something that a provider offers."""
+
+    id: UUID = Field(description="The service's id.")
+    provider_id: UserId = Field(description="Who offers it.")
+    provider: Provider = Field(validation_alias="provider_card", description="The same, shown.")
+    title: str = Field(description="What is offered.")
+    description: str = Field(description="What the customer gets, as plain text.")
+    category: str = Field(validation_alias=AliasPath("category", "slug"), description="A category's slug.")
+    price: AmountOut = Field(description="Per booking.")
+    currency: str = Field(description="ISO 4217 code.")
+    duration: int = Field(validation_alias=AliasPath("schedule", "duration"), description="Minutes.")
+    timezone: str = Field(validation_alias=AliasPath("schedule", "timezone"), description="IANA zone of the hours.")
+    availability: dict[str, list[str]] = Field(
+        validation_alias=AliasPath("schedule", "windows"), description="Weekly hours, local times by weekday."
+    )
+    buffer_before: int = Field(validation_alias=AliasPath("schedule", "buffer_before"), description="Minutes.")
+    buffer_after: int = Field(validation_alias=AliasPath("schedule", "buffer_after"), description="Minutes.")
+    slot_interval: int = Field(validation_alias=AliasPath("schedule", "slot_interval"), description="Minutes.")
+    minimum_notice: int = Field(validation_alias=AliasPath("schedule", "minimum_notice"), description="Minutes.")
+    booking_window: int = Field(validation_alias=AliasPath("schedule", "booking_window"), description="Days.")
+    cancellation_policy: CancellationPolicy = Field(description="What a customer who cancels gets back.")
+    auto_confirm: bool = Field(description="Bookings are confirmed at once.")
+    images: list[str] = Field(validation_alias="image_urls", description="Addresses of its images, in order.")
+    rating: Rating = Field(description="What customers thought.")
+    is_active: bool = Field(description="Anybody may find and book it.")
+    created_at: datetime = Field(description="When it was offered.")
+    updated_at: datetime = Field(description="When it was last changed.")
+
+
+class Slot(Out):
+    """A time that can be booked."""
+
+    start: datetime = Field(description="Where it starts.")
+    end: datetime = Field(description="Where it ends.")
+
+
+class Slots(Out):
+    """The bookable times of a span."""
+
+    timezone: str = Field(description="The service's zone.")
+    items: list[Slot] = Field(description="Ascending.")

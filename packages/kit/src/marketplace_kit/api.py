@@ -1,0 +1,32 @@
+"""The API object that a project makes one of."""
+
+from typing import Any
+
+from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
+from pydantic.alias_generators import to_camel
+
+from .openapi import Document
+from .parsing import StrictParser
+from .problems import install_error_handlers
+from .renderer import OrjsonRenderer
+from .routing import guard
+
+
+class Api(NinjaAPI):
+    """NinjaAPI with the manners of the contract: strict JSON, problem documents, a complete OpenAPI document."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(parser=StrictParser(), renderer=OrjsonRenderer(), **options)
+        install_error_handlers(self)
+        self.add_decorator(guard, mode="view")
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        return to_camel(operation.view_func.__name__)
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        prefix = self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
+        return Document(self, prefix)

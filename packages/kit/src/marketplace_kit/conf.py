@@ -1,0 +1,13 @@
+"""The knobs of kit, in Django's settings as `KIT = {...}`."""
+
+from .settings import PackageSettings
+
+
+class Settings(PackageSettings, name="KIT"):
+    API_PREFIX: str = "/api/"  # below this path every error is a problem document
+    MAX_JSON_BYTES: int = 1_000_000  # a larger JSON body is refused with 413
+    TRUSTED_PROXIES: list[str] = []  # addresses or networks whose X-Forwarded-For is believed
+    MAX_MULTIPART_OVERHEAD: int = 64_000  # bytes that a multipart body may have around its file
+
+
+conf = Settings()

@@ -1,0 +1,60 @@
+"""E-mail: one file per message, named by its Message-ID, so that a message sent twice is one file."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.mail.message import EmailMessage
+
+
+def send(key: str, to: str, subject: str, text: str, html: str | None = None, **options: Any) -> None:
+    """Send one message. `key` names it: the same key is the same Message-ID, and with files the same file.
+
+    For jobs: raises what the backend raises, and is safe to repeat.
+    """
+    message = EmailMultiAlternatives(subject=" ".join(subject.split()), body=text, to=[to], **options)
+    message.extra_headers["Message-ID"] = message_id(key)
+    if html is not None:
+        message.attach_alternative(html, "text/html")
+    message.send()
+
+
+def message_id(key: str) -> str:
+    """The Message-ID of the message that `key` names."""
+    domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip(">")
+    return f"<{key}@{domain}>"
+
+
+class FileBackend(BaseEmailBackend):
+    """Writes each message to `<file_path>/<hash of its Message-ID>.eml`, whole or not at all, and once."""
+
+    def __init__(self, *, file_path: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.folder = Path(file_path)
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for message in email_messages:
+            self._write(message)
+        return len(email_messages)
+
+    def _write(self, message: EmailMessage) -> None:
+        content = message.message()
+        name = hashlib.sha256(content["Message-ID"].encode()).hexdigest()[:40]
+        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
+            file.write(content.as_bytes())
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            # A link is exclusive and at once: a reader never sees half a message, a retry never a second one.
+            os.link(file.name, self.folder / f"{name}.eml")
+        except FileExistsError:
+            pass
+        finally:
+            os.unlink(file.name)

@@ -1,0 +1,95 @@
+"""What surrounds every request: its id, its client's address, its line in the log, and errors below /api/."""
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+
+from .conf import conf
+from .problems import MEDIA_TYPE, problem
+
+type GetResponse = Callable[[HttpRequest], HttpResponse]
+
+log = structlog.get_logger("marketplace.request")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def request_context(get_response: GetResponse) -> GetResponse:
+    """Give the request an `id` and a trusted `client_address`, and write one line of log when it is answered."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        request.id = request_id(request)  # type: ignore[attr-defined]
+        request.client_address = client_address(request)  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request.id)  # type: ignore[attr-defined]
+        started = time.perf_counter()
+        response = get_response(request)
+        response["X-Request-ID"] = request.id  # type: ignore[attr-defined]
+        _log_answer(request, response, time.perf_counter() - started)
+        return response
+
+    return middleware
+
+
+def request_id(request: HttpRequest) -> str:
+    """The client's `X-Request-ID` where it is a decent one, else a new one."""
+    given = request.headers.get("X-Request-ID", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _log_answer(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+    match = request.resolver_match
+    user = getattr(request, "_signed_in_user", None)
+    write = log.warning if response.status_code >= 500 else log.info
+    write(
+        "request",
+        method=request.method,
+        route=f"/{match.route}" if match else None,
+        status=response.status_code,
+        ms=round(seconds * 1000, 1),
+        user_id=str(user.pk) if user is not None else None,
+    )
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address that the request came from: the last hop in `X-Forwarded-For` that is no trusted proxy.
+
+    The header is believed only as far as TRUSTED_PROXIES wrote it. An IPv4 address mapped into IPv6 is unwrapped.
+    """
+    hops = [h.strip() for h in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if h.strip()]
+    address = _plain(request.META.get("REMOTE_ADDR", ""))
+    while hops and _is_trusted(address):
+        address = _plain(hops.pop())
+    return address
+
+
+def _plain(text: str) -> str:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return "0.0.0.0"  # a unix socket, or a header that is no address: one bucket for all of them
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)
+
+
+def _is_trusted(address: str) -> bool:
+    return any(ip_address(address) in ip_network(proxy, strict=False) for proxy in conf.TRUSTED_PROXIES)
+
+
+def api_errors(get_response: GetResponse) -> GetResponse:
+    """Below the API's prefix every error is a problem document: Django's own 400, 404, 405 and 500 pages too."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if response.status_code < 400 or not request.path_info.startswith(conf.API_PREFIX):
+            return response
+        if response.get("Content-Type", "").startswith(MEDIA_TYPE):
+            return response
+        headers = {k: v for k, v in response.items() if k not in ("Content-Type", "Content-Length")}
+        return problem(request, response.status_code, headers=headers)
+
+    return middleware

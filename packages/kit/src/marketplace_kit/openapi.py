@@ -1,0 +1,109 @@
+"""The OpenAPI document: Ninja's, with what follows from how kit answers."""
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
+from pydantic import Field
+from pydantic.alias_generators import to_camel
+
+from . import exceptions
+from .problems import MEDIA_TYPE
+from .schemas import Out
+
+
+class ProblemError(Out):
+    """One wrong value."""
+
+    pointer: str = Field(description="A JSON Pointer into the body, or `query/…`, `path/…`, `header/…`.")
+    code: str = Field(description="What is wrong with it, stable.")
+    detail: str = Field(description="The same as a sentence.")
+
+
+class Problem(Out):
+    """An error, as RFC 9457 has it."""
+
+    type: str = Field(description="A URI that names the kind of problem.")
+    title: str = Field(description="The kind of problem in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What went wrong this time.")
+    code: str = Field(description="The kind of problem, stable: what a program should look at.")
+    request_id: str | None = Field(description="Names this request in our logs.")
+    errors: list[ProblemError] | None = Field(None, description="With a 422: every wrong value.")
+
+
+# What an operation answers because of what it takes: status, code, sentence.
+ALWAYS = {500: ("internal_error", "A defect of ours."), 503: ("service_unavailable", "A part it needs is down.")}
+WITH_AUTH = {401: ("not_authenticated", "No token, or a bad one.")}
+WITH_BODY = {
+    400: ("malformed_json", "The body is not JSON."),
+    413: ("too_large", "The body is too large."),
+    415: ("unsupported_media_type", "The body is of another type."),
+}
+WITH_INPUT = {422: ("validation_error", "A value is not acceptable.")}
+WITH_PATH = {404: ("not_found", "There is nothing here that you may see.")}
+
+
+class Document(OpenAPISchema):
+    """Ninja's document with every error declared, and path parameters in camelCase."""
+
+    def get_paths(self) -> dict[str, Any]:
+        for model in (Problem, ProblemError):
+            schema = model.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+            self.add_schema_definitions({**schema.pop("$defs", {}), model.__name__: schema})
+        return {_camel_path(path): item for path, item in super().get_paths().items()}
+
+    def operation_details(self, operation: Operation) -> dict[str, Any]:
+        details: dict[str, Any] = super().operation_details(operation)
+        for parameter in details["parameters"]:
+            if parameter["in"] == "path":
+                parameter["name"] = to_camel(parameter["name"])
+        upload = getattr(operation.view_func, "upload_limit", None)
+        if upload is not None:
+            details["requestBody"] = _upload_body(upload)
+        responses = details["responses"]
+        for status, lines in sorted(_errors(operation, "requestBody" in details).items()):
+            responses.setdefault(status, _response(status, lines))
+        return details
+
+
+def _errors(operation: Operation, has_body: bool) -> dict[int, dict[str, str]]:
+    sources = {m.__ninja_param_source__ for m in operation.models}
+    found: dict[int, dict[str, str]] = {}
+    for applies, table in (
+        (True, ALWAYS),
+        (bool(operation.auth_callbacks), WITH_AUTH),
+        (has_body, WITH_BODY),
+        (has_body or bool(sources), WITH_INPUT),
+        ("path" in sources, WITH_PATH),
+    ):
+        for status, (code, sentence) in table.items() if applies else ():
+            found.setdefault(status, {})[code] = sentence
+    for error in getattr(operation.view_func, "refusals", ()):
+        found.setdefault(error.status, {})[error.code] = _sentence(error)
+    return found
+
+
+def _sentence(error: type[exceptions.DomainError]) -> str:
+    return " ".join((error.__doc__ or "").split())
+
+
+def _response(status: int, lines: dict[str, str]) -> dict[str, Any]:
+    return {
+        "description": "\n".join(
+            [HTTPStatus(status).phrase, "", *(f"- `{code}`: {text}" for code, text in lines.items())]
+        ),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+def _upload_body(limit: int) -> dict[str, Any]:
+    file = {"type": "string", "format": "binary", "description": f"At most {limit} bytes."}
+    schema = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+    return {"content": {"multipart/form-data": {"schema": schema}}, "required": True}
+
+
+def _camel_path(path: str) -> str:
+    return re.sub(r"{(\w+)}", lambda match: "{" + to_camel(match[1]) + "}", path)

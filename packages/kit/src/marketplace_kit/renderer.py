@@ -1,0 +1,48 @@
+"""Answers as JSON bytes, by orjson."""
+
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import orjson
+from django.http import HttpRequest
+from ninja.renderers import BaseRenderer
+from pydantic import BaseModel
+
+
+def to_json(value: Any) -> bytes:
+    """`value` as JSON: exact decimals as numbers, times in UTC ending in Z, lone surrogates replaced."""
+    try:
+        return orjson.dumps(value, default=_default, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:
+        # Text that came in with lone surrogates is told back in errors; JSON in UTF-8 can't hold them.
+        return orjson.dumps(_encodable(value), default=_default, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(format(value, "f").encode())
+    if isinstance(value, BaseModel):
+        return value.model_dump(by_alias=True)
+    if isinstance(value, Enum):
+        return value.value
+    return str(value)
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {_encodable(k): _encodable(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(v) for v in value]
+    return value
+
+
+class OrjsonRenderer(BaseRenderer):
+    """Ninja's renderer over `to_json`."""
+
+    media_type = "application/json"
+
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
+        return to_json(data)

@@ -1,0 +1,88 @@
+"""Marks that an endpoint carries, and what is looked at before its body is read."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import ninja
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from ninja.operation import Operation
+
+from .conf import conf
+from .exceptions import DomainError
+from .problems import problem, refusal
+
+
+class Router(ninja.Router):
+    """Ninja's router, answering in camelCase."""
+
+    def __init__(self, *, tags: list[str]) -> None:
+        super().__init__(tags=tags, by_alias=True)
+
+
+def refuses[F: Callable[..., Any]](*errors: type[DomainError]) -> Callable[[F], F]:
+    """Declare the refusals of an endpoint, so that OpenAPI knows them. Stands below the route."""
+
+    def mark(endpoint: F) -> F:
+        endpoint.refusals = errors  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark
+
+
+def ignores_authorization[F: Callable[..., Any]](endpoint: F) -> F:
+    """Mark an endpoint that never looks at `Authorization`; elsewhere a bad token is a 401. Stands below the route."""
+    endpoint.ignores_authorization = True  # type: ignore[attr-defined]
+    return endpoint
+
+
+def takes_upload[F: Callable[..., Any]](limit: int) -> Callable[[F], F]:
+    """Mark an endpoint whose body is multipart with one `file` of at most `limit` bytes. Stands below the route."""
+
+    def mark(endpoint: F) -> F:
+        endpoint.upload_limit = limit  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark
+
+
+def guard(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Before anything else of an operation: the size and type of its body, then a bad token.
+
+    A decorator for `api.add_decorator(guard, mode="view")`.
+    """
+    operation: Operation = inspect.unwrap(run).__self__  # type: ignore[attr-defined]
+    endpoint = operation.view_func
+    upload_limit: int | None = getattr(endpoint, "upload_limit", None)
+    takes_json = any(m.__ninja_param_source__ == "body" for m in operation.models)
+    looks_at_token = not getattr(endpoint, "ignores_authorization", False)
+
+    @wraps(run)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        if upload_limit is not None:
+            refused = _body_refused(request, upload_limit + conf.MAX_MULTIPART_OVERHEAD, "multipart/form-data")
+        else:
+            refused = _body_refused(request, conf.MAX_JSON_BYTES, "application/json" if takes_json else None)
+        if refused is not None:
+            return refused
+        if looks_at_token and "Authorization" in request.headers:
+            try:
+                request.user.is_authenticated  # noqa: B018  (resolving the lazy user is what refuses a bad token)
+            except DomainError as error:
+                return refusal(request, error)
+        return run(request, **kwargs)
+
+    return guarded
+
+
+def _body_refused(request: HttpRequest, limit: int, media_type: str | None) -> HttpResponse | None:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isascii() or not length.isdigit():
+        return problem(request, 400, detail="Content-Length is not a number.")
+    if int(length) > limit:
+        return problem(request, 413, detail=f"The body may have {limit} bytes at the most.")
+    if media_type and int(length) and request.content_type != media_type:
+        return problem(request, 415, detail=f"Send the body as {media_type}.", headers={"Accept": media_type})
+    return None

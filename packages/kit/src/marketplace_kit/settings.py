@@ -1,0 +1,50 @@
+"""Typed settings of a package, read lazily from one dictionary of Django's settings."""
+
+from typing import Any, ClassVar, dataclass_transform, get_type_hints
+
+from django.conf import settings as django_settings
+from django.core import checks
+from django.utils.module_loading import import_string
+
+
+@dataclass_transform()
+class PackageSettings:
+    """Subclass it in `conf.py`: one annotated attribute with a default per knob, and the dictionary's name.
+
+    Every access looks at Django's settings anew, so that `override_settings` works in a host's tests:
+
+        class Settings(PackageSettings, name="BILLING"):
+            FEE_PERCENT: Decimal = Decimal(10)  # what the platform keeps
+
+        conf = Settings()
+    """
+
+    _name: ClassVar[str]
+
+    def __init_subclass__(cls, *, name: str) -> None:
+        cls._name = name
+
+    def __getattribute__(self, key: str) -> Any:
+        default = object.__getattribute__(self, key)
+        if not key.isupper():
+            return default
+        return getattr(django_settings, type(self)._name, {}).get(key, default)
+
+    def call(self, key: str, *args: Any) -> Any:
+        """Call the function that the setting `key` names by its dotted path (or is)."""
+        target = getattr(self, key)
+        return (import_string(target) if isinstance(target, str) else target)(*args)
+
+    def problems(self) -> list[checks.CheckMessage]:
+        """What is wrong with the host's dictionary: names that mean nothing here, values of another type."""
+        hints = {k: v for k, v in get_type_hints(type(self)).items() if k.isupper()}
+        given = getattr(django_settings, type(self)._name, {})
+        found: list[checks.CheckMessage] = [
+            checks.Error(f"{self._name}[{key!r}] is not a setting.", id="marketplace_kit.E001")
+            for key in sorted(given.keys() - hints.keys())
+        ]
+        for key in sorted(given.keys() & hints.keys()):
+            if isinstance(hints[key], type) and not isinstance(given[key], hints[key]):
+                detail = f"{self._name}[{key!r}] must be {hints[key].__name__}, not {type(given[key]).__name__}."
+                found.append(checks.Error(detail, id="marketplace_kit.E002"))
+        return found

@@ -1,0 +1,44 @@
+"""The user of the project that we are in: whoever `AUTH_USER_MODEL` says, with whatever key it has."""
+
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import models
+from django.http import HttpRequest
+
+
+def user_key_type() -> type[UUID] | type[int] | type[str]:
+    """The Python type of the user model's primary key."""
+    key = get_user_model()._meta.pk
+    if isinstance(key, models.UUIDField):
+        return UUID
+    return int if isinstance(key, models.IntegerField) else str
+
+
+if TYPE_CHECKING:
+    type UserId = UUID | int | str
+else:
+
+    def __getattr__(name: str) -> Any:
+        # Looked up late: models, and with them the user's key, are there only after the apps are loaded.
+        if name == "UserId":
+            return user_key_type()
+        raise AttributeError(name)
+
+
+def user_of(request: HttpRequest) -> AbstractBaseUser:
+    """The signed-in user of a request whose operation asked for one."""
+    return cast(AbstractBaseUser, request.user)
+
+
+def viewer_of(request: HttpRequest) -> AbstractBaseUser | None:
+    """The signed-in user, or None for an anonymous request."""
+    user = cast(AbstractBaseUser, request.user)
+    return user if user.is_authenticated else None
+
+
+def is_staff(user: AbstractBaseUser | None) -> bool:
+    """Whether the user is one of Django's staff."""
+    return bool(getattr(user, "is_staff", False))

@@ -1,0 +1,81 @@
+"""Pictures as they come in, made into pictures that we give out: decoded, turned upright, encoded anew."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from threading import BoundedSemaphore
+from typing import IO, Any
+
+from PIL import Image, ImageOps
+
+from .exceptions import NotAnImage, TooManyPixels
+from .lifecycle import FORMATS, MAX_PIXELS
+
+# What Pillow's decoders were seen to raise on broken files.
+BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, zlib.error)
+QUALITY: dict[str, dict[str, Any]] = {"JPEG": {"quality": 88}, "PNG": {}, "WEBP": {"quality": 88}}
+# One picture of 50 megapixels is 200 MB, and twice that while it is copied.
+_at_once = BoundedSemaphore(2)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A clean picture: nothing in it but pixels."""
+
+    content: bytes
+    format: str
+    width: int
+    height: int
+
+
+def clean(file: IO[bytes]) -> Picture:
+    """The picture in `file`, upright, in its own format, without metadata or anything that hung on to it.
+
+    NotAnImage where it is no still JPEG, PNG or WebP that decodes; TooManyPixels, before it is decoded.
+    """
+    with _at_once, _refusing(), Image.open(file, formats=("JPEG", "PNG", "WEBP")) as image:
+        name = _checked_format(image)
+        return _encoded(_pixels(ImageOps.exif_transpose(image)), name)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise TooManyPixels from error
+    except BROKEN as error:
+        raise NotAnImage from error
+
+
+def _checked_format(image: Image.Image) -> str:
+    """The format's name; looks at the header only. A phone's MPO is a JPEG with more pictures behind it."""
+    if image.width * image.height > MAX_PIXELS:
+        raise TooManyPixels
+    if image.format == "MPO":
+        return "JPEG"
+    if getattr(image, "n_frames", 1) != 1:
+        raise NotAnImage("Animated images are not taken.")
+    assert image.format in FORMATS, image.format
+    return image.format
+
+
+def _pixels(image: Image.Image) -> Image.Image:
+    """A new image of the same pixels, in RGB, RGBA or L: what was noted in the old one stays behind."""
+    if image.mode.startswith(("I", "F")):
+        # 16 bits of grey; convert() would cut off what is above 255
+        image = image.convert("I").point(lambda value: value / 256)
+    transparent = image.has_transparency_data
+    mode = "RGBA" if transparent else "L" if image.mode in ("1", "L", "I") else "RGB"
+    new = Image.new(mode, image.size)
+    new.paste(image.convert(mode))
+    return new
+
+
+def _encoded(image: Image.Image, name: str) -> Picture:
+    out = BytesIO()
+    image.save(out, name, **QUALITY[name])
+    return Picture(out.getvalue(), name, image.width, image.height)

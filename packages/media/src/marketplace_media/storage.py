@@ -1,0 +1,76 @@
+"""The bucket. Everything here is network: never call it inside a transaction."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import structlog
+from django.utils.http import content_disposition_header
+
+from .conf import conf
+from .exceptions import StorageUnavailable
+
+if TYPE_CHECKING:
+    from storages.backends.s3 import S3Storage
+
+log = structlog.get_logger(__name__)
+
+
+def put(key: str, content: bytes, content_type: str, filename: str) -> None:
+    """Store an object, whole or not at all. StorageUnavailable where the storage does not take it."""
+    with _refusing():
+        _storage().bucket.Object(key).put(
+            Body=content,
+            ContentType=content_type,
+            ContentDisposition=content_disposition_header(as_attachment=False, filename=filename) or "inline",
+            CacheControl="private, max-age=86400, immutable",
+        )
+
+
+def delete(key: str) -> None:
+    """Delete an object; that it is gone already is no error. StorageUnavailable where the storage is away."""
+    with _refusing():
+        _storage().delete(key)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError, Boto3Error) as error:
+        log.error("storage_unavailable", error=str(error))
+        raise StorageUnavailable from error
+
+
+def _storage() -> "S3Storage":
+    return _opened(conf.endpoint, conf.BUCKET, conf.REGION, conf.ACCESS_KEY_ID, conf.SECRET_ACCESS_KEY, conf.TIMEOUT)
+
+
+@lru_cache(maxsize=4)
+def _opened(endpoint: str, bucket: str, region: str, key: str, secret: str, timeout: float) -> "S3Storage":
+    # boto3 takes half a second to import: most processes and commands never store a file.
+    from botocore.config import Config
+    from storages.backends.s3 import S3Storage
+
+    config = Config(
+        s3={"addressing_style": "path"},
+        signature_version="s3v4",
+        connect_timeout=timeout,
+        read_timeout=timeout,
+        retries={"mode": "standard", "total_max_attempts": 2},
+        # Amazon's own newer checksums are not known to every S3.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    return S3Storage(
+        endpoint_url=endpoint,
+        bucket_name=bucket,
+        region_name=region,
+        access_key=key,
+        secret_key=secret,
+        client_config=config,
+    )

@@ -1,0 +1,23 @@
+"""The one API: which package answers below which path."""
+
+from marketplace_kit.api import Api
+
+from .auth import AccessToken
+from .health import router as health
+
+DESCRIPTION = """
+Find services, book their providers' time, pay, and be told what happens.
+
+Register or sign in under **Auth**, then send the `access` token as `Authorization: Bearer …`. Errors are
+`application/problem+json` (RFC 9457) with a stable `code`. Lists are pages: follow `nextCursor`. Times are UTC, money is
+an exact JSON number beside its `currency`.
+"""
+
+api = Api(title="marketplace", version="1.0.0", description=DESCRIPTION, auth=AccessToken(), urls_namespace="api")
+api.add_router("/v1/auth", "marketplace_accounts.auth_api.router")
+api.add_router("/v1/users", "marketplace_accounts.api.router")
+api.add_router("/v1/services", "marketplace_catalog.api.router")
+api.add_router("/v1/bookings", "marketplace_booking.api.router")
+api.add_router("/v1/payments", "marketplace_billing.api.router")
+api.add_router("/v1/notifications", "marketplace_notifications.api.router")
+api.add_router("/health", health)

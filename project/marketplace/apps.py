@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class MarketplaceConfig(AppConfig):
+    name = "marketplace"
+    label = "marketplace"
+
+    def ready(self) -> None:
+        from . import wiring
+
+        wiring.connect()

@@ -1,0 +1,69 @@
+"""`/api/health`: whether this process lives, and whether the parts it needs answer."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import structlog
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.http import HttpRequest
+from marketplace_kit.routing import Router, ignores_authorization
+from marketplace_kit.schemas import Out
+from marketplace_media import storage
+from ninja import Status
+from pydantic import Field
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+router = Router(tags=["Health"])
+
+
+class Health(Out):
+    """Whether the process answers."""
+
+    status: Literal["ok"] = Field("ok", description="It does.")
+
+
+class Readiness(Out):
+    """Each part that the process needs."""
+
+    status: Literal["ok", "unavailable"] = Field(description="Whether all parts answer.")
+    parts: dict[str, Literal["ok", "unavailable"]] = Field(description="By part: database, cache, storage.")
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _cache() -> None:
+    cache.client.get_client().ping()  # type: ignore[attr-defined]  # the cache itself fails soft, and so silently
+
+
+PARTS: dict[str, Callable[[], object]] = {"database": _database, "cache": _cache, "storage": storage.ping}
+FAILURES = (DatabaseError, RedisError, OSError, storage.StorageUnavailable)
+
+
+@router.get("/live", auth=None, response=Health)
+@ignores_authorization
+def get_liveness(request: HttpRequest) -> Health:  # noqa: ARG001
+    """Whether the process answers; asks nobody else."""
+    return Health()
+
+
+@router.get("/ready", auth=None, response={200: Readiness, 503: Readiness})
+@ignores_authorization
+def get_readiness(request: HttpRequest) -> Status[Readiness]:  # noqa: ARG001
+    """Whether each part that it needs answers: 503 where one does not."""
+    parts = {name: _state(name, ask) for name, ask in PARTS.items()}
+    well = set(parts.values()) == {"ok"}
+    return Status(200 if well else 503, Readiness(status="ok" if well else "unavailable", parts=parts))
+
+
+def _state(name: str, ask: Callable[[], object]) -> Literal["ok", "unavailable"]:
+    try:
+        ask()
+    except FAILURES as error:
+        log.warning("part_unavailable", part=name, error=str(error))
+        return "unavailable"
+    return "ok"

@@ -1,0 +1,13 @@
+"""What is served where. The stream has a process, and urls, of its own: `marketplace.asgi`."""
+
+from django.contrib import admin
+from django.urls import path
+from django.views.generic import RedirectView
+
+from .api import api
+
+urlpatterns = [
+    path("api/", api.urls),
+    path("admin/", admin.site.urls),
+    path("", RedirectView.as_view(url="/api/docs")),
+]
