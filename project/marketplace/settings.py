@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from marketplace_kit.databases import from_url
 from marketplace_kit.logs import logging_config
-from psycopg.conninfo import conninfo_to_dict
 
 env = environ.Env()
 HERE = Path(__file__).parent
@@ -20,23 +20,6 @@ def needed(name: str) -> str:
     if not value:
         raise ImproperlyConfigured(f"The environment variable {name} is not set. `.env.example` tells what it is for.")
     return value
-
-
-def database(url: str) -> dict[str, Any]:
-    """Django's dictionary for a PostgreSQL URL as libpq reads it, so that sockets and sslmode work too."""
-    given = conninfo_to_dict(url)
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": given.pop("dbname", ""),
-        "USER": given.pop("user", ""),
-        "PASSWORD": given.pop("password", ""),
-        "HOST": given.pop("host", ""),
-        "PORT": str(given.pop("port", "")),
-        # A new connection costs 4 to 8 ms of database CPU, so each thread keeps its own.
-        "CONN_MAX_AGE": 600,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {k: v for k, v in given.items() if v is not None},
-    }
 
 
 # --- the essentials ---
@@ -110,7 +93,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- the parts it runs on ---
 
-DATABASES = {"default": database(needed("DATABASE_URL"))}
+DATABASES = {
+    "default": {
+        **from_url(needed("DATABASE_URL")),
+        # A new connection costs 4 to 8 ms of database CPU, so each thread keeps its own.
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
 CACHE_URL = needed("CACHE_URL")
 _cache_server = CACHE_URL.rpartition("/")[0] if urlsplit(CACHE_URL).path.strip("/") else CACHE_URL.rstrip("/")
 CACHES = {

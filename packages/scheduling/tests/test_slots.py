@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from marketplace_scheduling.slots import (
     WEEKDAYS,
     Held,
@@ -148,9 +148,9 @@ class TestDaysByHand:
 
     def test_the_wall_clock(self) -> None:
         zone = "America/New_York"
-        assert wall_moment(zone, datetime(2026, 6, 1, 9)) == datetime(2026, 6, 1, 13, tzinfo=UTC)
-        assert wall_moment(zone, datetime(2026, 11, 1, 1, 30)) == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
-        assert wall_moment(zone, datetime(2026, 3, 8, 2, 30)) is None
+        assert wall_moment(zone, datetime.fromisoformat("2026-06-01T09:00")) == datetime(2026, 6, 1, 13, tzinfo=UTC)
+        assert wall_moment(zone, datetime.fromisoformat("2026-11-01T01:30")) == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+        assert wall_moment(zone, datetime.fromisoformat("2026-03-08T02:30")) is None
 
 
 class TestReservations:
@@ -303,9 +303,9 @@ def hours(draw: st.DrawFn) -> Hours:
     minutes = [edge * step for edge in edges[: len(edges) // 2 * 2]]
     windows = list(zip(minutes[::2], minutes[1::2], strict=True))
     if draw(st.booleans()):  # windows that touch
-        windows = [(opens, after[0]) for (opens, _), after in zip(windows, windows[1:], strict=False)] + windows[-1:]
+        windows = [(opens, after[0]) for (opens, _), after in pairwise(windows)] + windows[-1:]
     if windows and draw(st.booleans()):  # and days that do
-        windows[0], windows[-1] = (0, windows[0][1]), windows[-1]
+        windows[0] = (0, windows[0][1])
         windows[-1] = (windows[-1][0], 1440)
     return tuple(windows)
 

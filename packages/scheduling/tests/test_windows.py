@@ -1,7 +1,6 @@
 """What counts as hours."""
 
 import pytest
-
 from marketplace_scheduling.exceptions import InvalidWindows
 from marketplace_scheduling.slots import is_timezone, parse_hours, parse_weekly
 
@@ -36,7 +35,7 @@ def test_hours(windows: list[str], hours: tuple[tuple[int, int], ...]) -> None:
         (["09:00", "24:01"], [(1,)]),
         (["09:60", "25:00"], [(0,), (1,)]),
         (["09:00:00", "17:00\n"], [(0,), (1,)]),
-        (["٠٩:٠٠", "17:00"], [(0,)]),
+        (["\u0660\u0669:\u0660\u0660", "17:00"], [(0,)]),  # Arabic digits
         (["", "17:00"], [(0,)]),
         ([9, None], [(0,), (1,)]),
         ([f"{n:02}:{m}" for n in range(13) for m in ("00", "30")], [()]),
@@ -50,7 +49,9 @@ def test_no_hours(windows: list[str], places: list[tuple[int, ...]]) -> None:
 
 def test_a_week_names_every_wrong_place() -> None:
     windows = {"monday": ["09:00", "17:00"], "tuesday": ["x", "y"], "sunday": ["10:00"], "Friday": ["10:00", "11:00"]}
-    with pytest.raises(ValueError, match="Friday: This is no weekday.; tuesday/0: A time is written HH:MM") as caught:
+    with pytest.raises(
+        ValueError, match=r"Friday: This is no weekday\.; tuesday/0: A time is written HH:MM\."
+    ) as caught:
         parse_weekly(windows)
     assert isinstance(caught.value, InvalidWindows)
     assert [place for place, _ in caught.value.faults] == [("Friday",), ("tuesday", 0), ("tuesday", 1), ("sunday", 0)]

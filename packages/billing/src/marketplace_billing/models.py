@@ -41,8 +41,8 @@ class Payment(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     booking = models.ForeignKey(Booking, models.PROTECT, related_name="+")
-    customer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    provider = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    customer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    provider = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
     amount = models.DecimalField()
     currency = models.CharField(max_length=3)
     fee_amount = models.DecimalField()
@@ -76,9 +76,9 @@ class Payment(models.Model):
             ),
         )
         indexes = (
-            models.Index("customer", "-created_at", "-id", name="billing_payment_of_customer"),
-            models.Index("provider", "-created_at", "-id", name="billing_payment_of_provider"),
-            models.Index("created_at", name="billing_payment_unsettled", condition=Q(status="pending")),
+            models.Index(fields=("customer", "-created_at", "-id"), name="billing_payment_of_customer"),
+            models.Index(fields=("provider", "-created_at", "-id"), name="billing_payment_of_provider"),
+            models.Index(fields=("created_at",), name="billing_payment_unsettled", condition=Q(status="pending")),
         )
 
     def __str__(self) -> str:
@@ -104,7 +104,7 @@ class Refund(models.Model):
     """Money given back of a payment."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds")
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="refunds", db_index=False)
     amount = models.DecimalField()
     status = models.CharField(max_length=20, choices=RefundStatus.choices, default=RefundStatus.PENDING)
     reason = models.TextField(max_length=500, null=True)  # noqa: DJ001  (null is "none given")
@@ -118,7 +118,7 @@ class Refund(models.Model):
             models.CheckConstraint(condition=Q(status__in=RefundStatus.values), name="billing_refund_status_known"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="billing_refund_is_positive"),
         )
-        indexes = (models.Index("payment", "created_at", "id", name="billing_refund_of_payment"),)
+        indexes = (models.Index(fields=("payment", "created_at", "id"), name="billing_refund_of_payment"),)
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}, {self.status}"

@@ -50,8 +50,8 @@ class Booking(models.Model):
     """What a customer and a provider agreed: the terms as they were when it was booked."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    customer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    provider = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    customer = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
+    provider = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
     service = models.ForeignKey(Service, models.PROTECT, related_name="+")
     # Gone once the booking is cancelled: the time is free again.
     reservation = models.OneToOneField(Reservation, models.SET_NULL, null=True, related_name="+")
@@ -88,10 +88,10 @@ class Booking(models.Model):
             ),
         )
         indexes = (
-            models.Index("customer", "-created_at", "-id", name="booking_of_customer"),
-            models.Index("provider", "-created_at", "-id", name="booking_of_provider"),
-            models.Index("customer", "scheduled_at", "id", name="booking_agenda_of_customer"),
-            models.Index("provider", "scheduled_at", "id", name="booking_agenda_of_provider"),
+            models.Index(fields=("customer", "-created_at", "-id"), name="booking_of_customer"),
+            models.Index(fields=("provider", "-created_at", "-id"), name="booking_of_provider"),
+            models.Index(fields=("customer", "scheduled_at", "id"), name="booking_agenda_of_customer"),
+            models.Index(fields=("provider", "scheduled_at", "id"), name="booking_agenda_of_provider"),
         )
 
     def __str__(self) -> str:
@@ -131,7 +131,7 @@ class HistoryEntry(models.Model):
     """One thing that happened to a booking. Rows are added, never changed."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    booking = models.ForeignKey(Booking, models.CASCADE, related_name="history")
+    booking = models.ForeignKey(Booking, models.CASCADE, related_name="history", db_index=False)
     action = models.CharField(max_length=20, choices=Event.choices)
     from_status = models.CharField(max_length=20, choices=Status.choices, null=True)  # noqa: DJ001  (null: there was none)
     to_status = models.CharField(max_length=20, choices=Status.choices)
@@ -147,7 +147,7 @@ class HistoryEntry(models.Model):
             models.CheckConstraint(condition=Q(action__in=Event.values), name="booking_history_action_known"),
             models.CheckConstraint(condition=Q(to_status__in=Status.values), name="booking_history_status_known"),
         )
-        indexes = (models.Index("booking", "created_at", "id", name="booking_history_oldest_first"),)
+        indexes = (models.Index(fields=("booking", "created_at", "id"), name="booking_history_oldest_first"),)
 
     def __str__(self) -> str:
         return str(self.action)

@@ -116,7 +116,7 @@ class Service(models.Model):
     """Something that a provider offers and customers book."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    provider = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    provider = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)
     title = models.CharField(max_length=200)
     description = models.TextField(max_length=10_000)
     category = models.ForeignKey(Category, models.PROTECT, related_name="services")
@@ -151,18 +151,13 @@ class Service(models.Model):
             ),
         )
         indexes = (
-            models.Index(
-                "-created_at", "-id", name="catalog_service_newest", condition=Q(is_active=True, deleted_at=None)
+            models.Index(fields=("-created_at", "-id"), name="catalog_service_newest", condition=Q(is_active=True, deleted_at=None)
             ),
-            models.Index("price", "id", name="catalog_service_cheapest", condition=Q(is_active=True, deleted_at=None)),
-            models.Index(
-                "category",
-                "-created_at",
-                "-id",
-                name="catalog_service_in_category",
+            models.Index(fields=("price", "id"), name="catalog_service_cheapest", condition=Q(is_active=True, deleted_at=None)),
+            models.Index(fields=("category", "-created_at", "-id"), name="catalog_service_in_category",
                 condition=Q(is_active=True, deleted_at=None),
             ),
-            models.Index("provider", "-created_at", "-id", name="catalog_service_of_provider"),
+            models.Index(fields=("provider", "-created_at", "-id"), name="catalog_service_of_provider"),
         )
 
     def __str__(self) -> str:
@@ -206,13 +201,13 @@ class Service(models.Model):
 class ServiceFile(models.Model):
     """An image or a document of a service, and its place in the order."""
 
-    service = models.ForeignKey(Service, models.CASCADE, related_name="files")
+    service = models.ForeignKey(Service, models.CASCADE, related_name="files", db_index=False)
     file = models.OneToOneField(File, models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField()
 
     class Meta:
         ordering = ("position", "id")
-        indexes = (models.Index("service", "position", name="catalog_file_of_service"),)
+        indexes = (models.Index(fields=("service", "position"), name="catalog_file_of_service"),)
 
     def __str__(self) -> str:
         return str(self.file_id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_IXOTH
 
-from marketplace_embedded.exceptions import EmbeddedError
+from .exceptions import EmbeddedError
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from importlib import metadata
 from pathlib import Path
 
-from marketplace_embedded.exceptions import EmbeddedError
+from .exceptions import EmbeddedError
 
 
 def find(dist: str, suffix: str) -> Path:

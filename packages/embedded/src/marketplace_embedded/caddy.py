@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from marketplace_embedded import binaries
-from marketplace_embedded.ports import LOOPBACK
-from marketplace_embedded.server import Server
+from . import binaries
+from .ports import LOOPBACK
+from .server import Server
 
 
 class Caddy(Server):

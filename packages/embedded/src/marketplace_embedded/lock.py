@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from marketplace_embedded.exceptions import EmbeddedError
-from marketplace_embedded.process import identity, kill_leftover, until
+from .exceptions import EmbeddedError
+from .process import identity, kill_leftover, until
 
 
 @dataclass

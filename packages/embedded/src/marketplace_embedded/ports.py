@@ -6,7 +6,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import closing
 
-from marketplace_embedded.exceptions import EmbeddedError
+from .exceptions import EmbeddedError
 
 LOOPBACK = "127.0.0.1"
 # Below the range from which Linux takes the near end of outgoing connections, so that none of those lands on a port

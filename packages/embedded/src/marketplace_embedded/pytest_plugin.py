@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from marketplace_embedded.exceptions import EmbeddedError
-from marketplace_embedded.postgres import Postgres
-from marketplace_embedded.server import Server, start_all, stop_all
-from marketplace_embedded.storage import ObjectStorage
-from marketplace_embedded.valkey import Valkey
+from .exceptions import EmbeddedError
+from .postgres import Postgres
+from .server import Server, start_all, stop_all
+from .storage import ObjectStorage
+from .valkey import Valkey
 
 PREFIX = "embedded-servers-"
 

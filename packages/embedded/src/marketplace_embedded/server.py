@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
-from marketplace_embedded import ports
-from marketplace_embedded.account import Account
-from marketplace_embedded.exceptions import EmbeddedError
-from marketplace_embedded.lock import FolderLock
-from marketplace_embedded.process import POLL, Child, Stops, tail
+from . import ports
+from .account import Account
+from .exceptions import EmbeddedError
+from .lock import FolderLock
+from .process import POLL, Child, Stops, tail
 
 START_TIMEOUT = 60.0  # seconds; a loaded machine is slow
 ATTEMPTS = 3
@@ -33,7 +33,9 @@ class Server(ABC):
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder).absolute()
+        self.log = self.folder / f"{self.name}.log"
         self.ports: list[int] = []
+        self.extra_env: dict[str, str] = {}  # for its process, for instance a mark to find it by
         self._lock = FolderLock(self.folder)
         self._child: Child | None = None
         self._started = False
@@ -78,11 +80,6 @@ class Server(ABC):
         return self.ports[0]
 
     @property
-    def log(self) -> Path:
-        """Its log."""
-        return self.folder / f"{self.name}.log"
-
-    @property
     def alive(self) -> bool:
         """Whether its process runs."""
         return self._child is not None and self._child.alive
@@ -122,7 +119,7 @@ class Server(ABC):
         child = Child(
             command=self.command(),
             log=self.log,
-            env=self.child_env(),
+            env=self.child_env() | self.extra_env,
             cwd=self.folder,
             account=self.account(),
             death=self.death,

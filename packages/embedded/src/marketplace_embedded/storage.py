@@ -8,9 +8,9 @@ from itertools import product
 from pathlib import Path
 from typing import ClassVar
 
-from marketplace_embedded import binaries, sigv4
-from marketplace_embedded.ports import LOOPBACK
-from marketplace_embedded.server import Server
+from . import binaries, sigv4
+from .ports import LOOPBACK
+from .server import Server
 
 REGION = "us-east-1"
 PARTS = ("s3", "master", "volume", "filer", "admin")

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from marketplace_embedded import binaries
-from marketplace_embedded.ports import LOOPBACK
-from marketplace_embedded.server import Server, write_private
+from . import binaries
+from .ports import LOOPBACK
+from .server import Server, write_private
 
 CONFIG = """\
 bind {host}

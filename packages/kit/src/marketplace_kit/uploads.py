@@ -30,12 +30,13 @@ def read_one(request: HttpRequest, limit: int) -> UploadedFile:
     Reads the stream itself: Django parses multipart bodies of POST only.
     """
     try:
-        _, files = request.parse_file_upload(request.META, request)
+        # Kept on the request, as Django's own parsing does: at its end the temporary files are closed.
+        request._post, request._files = request.parse_file_upload(request.META, request)  # type: ignore[attr-defined]
     except (RequestDataTooBig, TooLarge):
         raise
     except (MultiPartParserError, SuspiciousOperation, BadRequest, ValueError) as error:
         raise MalformedUpload from error
-    found = files.getlist("file")
+    found = request._files.getlist("file")  # type: ignore[attr-defined]
     if len(found) != 1:
         raise InvalidField("/file", "missing" if not found else "too_many", "Send one part named `file`.")
     file = cast(UploadedFile, found[0])

@@ -12,8 +12,8 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField
 from django.db import connection, models
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import F, Q
-
+from django.db.models import F, Q, Value
+from django.db.models.functions import Cast
 from marketplace_kit import clock
 from marketplace_kit.ids import uuid7
 
@@ -200,7 +200,9 @@ class ScheduleException(models.Model):
 class ReservationQuerySet(models.QuerySet["Reservation"]):
     def overlapping(self, provider_id: UserId, start: datetime, end: datetime) -> "ReservationQuerySet":
         """Those of a provider, lapsed ones aside, whose time with buffers meets the span."""
-        return self.filter(provider_id=provider_id, lapsed=False, blocked__overlap=DateTimeTZRange(start, end))
+        # Without the cast an integer is compared as int4 with int8, for which a GiST index has no operator.
+        key = Cast(Value(provider_id), output_field=self.model._meta.get_field("provider"))
+        return self.filter(provider_id=key, lapsed=False, blocked__overlap=DateTimeTZRange(start, end))
 
     def standing(self, now: datetime) -> "ReservationQuerySet":
         """Without those that were not made firm in time."""

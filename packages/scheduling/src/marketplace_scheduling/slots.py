@@ -230,22 +230,26 @@ def _overlap(one: Span, other: Span) -> bool:
 def parse_weekly(windows: Mapping[str, Sequence[str]]) -> tuple[Hours, ...]:
     """`{"monday": ["09:00", "17:00"], …}` as seven days. Raises InvalidWindows with every wrong place."""
     faults = [Fault((day,), "This is no weekday.") for day in windows if day not in WEEKDAYS]
+    weekly = []
     for day in WEEKDAYS:
-        faults += (Fault((day, *place), sentence) for place, sentence in _faults(windows.get(day, ())))
+        try:
+            weekly.append(parse_hours(windows.get(day, ())))
+        except InvalidWindows as error:
+            faults += [Fault((day, *place), sentence) for place, sentence in error.faults]
     if faults:
         raise InvalidWindows(faults)
-    return tuple(_hours(tuple(windows.get(day, ()))) for day in WEEKDAYS)
+    return tuple(weekly)
 
 
 def parse_hours(windows: Sequence[str]) -> Hours:
     """`["09:00", "12:00", "13:00", "24:00"]`, the hours of one date. Raises InvalidWindows with every wrong place."""
-    if faults := list(_faults(windows)):
-        raise InvalidWindows(faults)
-    return _hours(tuple(windows))
+    return _parse(tuple(windows))
 
 
 @lru_cache(maxsize=4096)
-def _hours(windows: tuple[str, ...]) -> Hours:
+def _parse(windows: tuple[str, ...]) -> Hours:
+    if faults := list(_faults(windows)):
+        raise InvalidWindows(faults)
     edges = [_minutes(text) for text in windows]
     return tuple(zip(edges[::2], edges[1::2], strict=True))
 

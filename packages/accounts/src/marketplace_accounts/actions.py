@@ -1,0 +1,341 @@
+"""The verbs: to register, to sign in and out, to change who one is, and to go."""
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.contrib.auth import password_validation
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+from marketplace_kit.clock import now
+from marketplace_kit.exceptions import NotFound
+from marketplace_kit.ids import uuid7
+from marketplace_kit.transactions import action
+from marketplace_media import actions as media
+from procrastinate.contrib.django import app
+
+from . import mailed, signals, tokens
+from .exceptions import (
+    EmailTaken,
+    InvalidCredentials,
+    InvalidToken,
+    TokenNotValid,
+    TokenReused,
+    WeakPassword,
+    WrongPassword,
+)
+from .lifecycle import EndReason, Purpose, Role
+from .models import OneTimeToken, Profile, Session, User
+
+
+class Client(NamedTuple):
+    """Where a request came from: its address, and what it says it is."""
+
+    ip: str | None = None
+    user_agent: str = ""
+
+
+class SignedIn(NamedTuple):
+    """What a fresh session hands out."""
+
+    user: User
+    access: str
+    refresh: str
+    expires_in: int
+
+
+# --- coming in ---
+
+
+@action
+def register(email: str, password: str, role: Role, profile: dict[str, Any], client: Client = Client()) -> SignedIn:
+    """Store a user and sign him in; a mail to verify the address follows. EmailTaken, WeakPassword."""
+    user = User(email=email, role=role)
+    filled = Profile(user=user, **profile)
+    if User.objects.with_email(user.email).exists():
+        raise EmailTaken
+    require_strong("/password", password, user)
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:  # somebody was quicker by a moment
+        raise EmailTaken from error
+    filled.save(force_insert=True)
+    _send_verification(user)
+    signed_in = _open_session(user, client)
+    signals.user_registered.send(sender=User, user=user)
+    return signed_in
+
+
+@action
+def log_in(email: str, password: str, client: Client = Client()) -> SignedIn:
+    """Open a session. InvalidCredentials, after the same work whether or not there is such a user."""
+    user = User.objects.with_profile().with_email(email).first()
+    if user is None:
+        make_password(password)
+        raise InvalidCredentials
+    if not user.check_password(password) or not user.is_active:
+        raise InvalidCredentials
+    # Holds the row, and with it any change of the password until the session is there to be ended by it.
+    if not User.objects.active().filter(pk=user.pk, password=user.password).update(last_login=now()):
+        raise InvalidCredentials
+    return _open_session(user, client)
+
+
+def _open_session(user: User, client: Client) -> SignedIn:
+    jti = tokens.new_jti()
+    session = Session.objects.create(
+        user=user,
+        refresh_hash=tokens.hashed(jti),
+        ip=client.ip,
+        user_agent=client.user_agent,
+        expires_at=now() + tokens.REFRESH_LIFETIME,
+    )
+    return SignedIn(user, *tokens.issue(session.pk, user.pk, jti))
+
+
+# --- sessions ---
+
+
+def authenticate(token: str) -> Session:
+    """The open session, joined with its user, that an access token speaks for. TokenNotValid."""
+    claims = tokens.read(token, tokens.AccessToken)
+    session = Session.objects.open().select_related("user").filter(pk=claims.session_id, user=claims.user_id).first()
+    if session is None:
+        raise TokenNotValid
+    return session
+
+
+class Bearer(NamedTuple):
+    """Whom a stream belongs to, and until when."""
+
+    user_id: UUID
+    session_id: UUID
+    expires_at: Any
+
+
+def session_of_bearer(token: str) -> Bearer:
+    """What a long-lived connection needs to know of its access token. TokenNotValid."""
+    session = authenticate(token)
+    claims = tokens.read(token, tokens.AccessToken)
+    return Bearer(session.user_id, session.pk, claims.expires_at)
+
+
+def refresh(token: str) -> tokens.Pair:
+    """The next pair of tokens. Of all uses of one refresh token, one succeeds; any other ends its session.
+
+    TokenReused, TokenNotValid.
+    """
+    claims = tokens.read(token, tokens.RefreshToken)
+    pair = _rotate(claims)
+    if pair is not None:
+        return pair
+    # In a transaction of its own: the refusal must not undo the end of the session.
+    raise TokenReused if _end_if_reused(claims) else TokenNotValid
+
+
+@action
+def _rotate(claims: tokens.Claims) -> tokens.Pair | None:
+    jti = tokens.new_jti()
+    # One UPDATE, whose conditions on the session's own columns PostgreSQL looks at again once it has the row.
+    is_current = Session.objects.unended().filter(
+        pk=claims.session_id, refresh_hash=tokens.hashed(claims.jti), user__in=User.objects.active()
+    )
+    renewed = is_current.update(
+        refresh_hash=tokens.hashed(jti), last_used_at=now(), expires_at=now() + tokens.REFRESH_LIFETIME
+    )
+    return tokens.issue(claims.session_id, claims.user_id, jti) if renewed else None
+
+
+@action
+def _end_if_reused(claims: tokens.Claims) -> bool:
+    session = Session.objects.filter(pk=claims.session_id).first()
+    if session is None or session.refresh_hash == tokens.hashed(claims.jti):
+        return False
+    Session.objects.filter(pk=session.pk).end(EndReason.REUSED)
+    return True
+
+
+@action
+def log_out(token: str) -> None:
+    """End the session that a refresh token is of. One that means nothing is no error."""
+    try:
+        claims = tokens.read(token, tokens.RefreshToken)
+    except TokenNotValid:
+        return
+    Session.objects.filter(pk=claims.session_id).end(EndReason.LOGGED_OUT)
+
+
+@action
+def end_session(user_id: UUID, session_id: UUID) -> None:
+    """End one of the user's sessions. NotFound."""
+    if not Session.objects.of(user_id).unended().filter(pk=session_id).end(EndReason.ENDED):
+        raise NotFound
+
+
+# --- passwords ---
+
+
+def password_faults(password: str, user: User | None = None) -> list[tuple[str, str]]:
+    """What is wrong with a password, by the host's AUTH_PASSWORD_VALIDATORS: codes and sentences."""
+    try:
+        password_validation.validate_password(password, user)
+    except ValidationError as error:
+        return [(fault.code or "invalid", fault.messages[0]) for fault in error.error_list]
+    return []
+
+
+def require_strong(pointer: str, password: str, user: User) -> None:
+    """WeakPassword at `pointer`, with all that is wrong."""
+    faults = password_faults(password, user)
+    if faults:
+        raise WeakPassword(pointer, faults)
+
+
+@action
+def change_password(user_id: UUID, session_id: UUID | None, current: str, new: str) -> None:
+    """Set a new password and end every session but this one. WrongPassword, WeakPassword."""
+    user = _user_with_password(user_id, current, "/currentPassword")
+    require_strong("/newPassword", new, user)
+    hashed = make_password(new)
+    # Holds the row before its sessions, as signing in does.
+    if not User.objects.filter(pk=user_id, password=user.password).update(password=hashed):
+        raise WrongPassword("/currentPassword")  # it was changed meanwhile
+    Session.objects.of(user_id).exclude(pk=session_id).end(EndReason.PASSWORD_CHANGED)
+
+
+def _user_with_password(user_id: UUID, password: str, pointer: str) -> User:
+    user = User.objects.with_profile().get(pk=user_id)
+    if not user.check_password(password):
+        raise WrongPassword(pointer)
+    return user
+
+
+@action
+def forgot_password(email: str) -> None:
+    """Have a link mailed with which to set a new password. For an unknown address the same is done, but the mail."""
+    user_id = User.objects.active().with_email(email).values_list("pk", flat=True).first()
+    _later("send_password_reset", token_id=uuid7(), user_id=user_id)
+
+
+@action
+def reset_password(secret: str, password: str) -> None:
+    """Set a new password by a mailed link and end every session. InvalidToken; WeakPassword, which uses nothing up."""
+    user = _owner_of(secret, Purpose.PASSWORD_RESET)
+    require_strong("/password", password, user)
+    hashed = make_password(password)
+    _use_up(secret, Purpose.PASSWORD_RESET)
+    User.objects.filter(pk=user.pk).update(password=hashed)
+    OneTimeToken.objects.filter(user=user, purpose=Purpose.PASSWORD_RESET).use_up()
+    Session.objects.of(user.pk).end(EndReason.PASSWORD_RESET)
+
+
+@action
+def set_password(user: User, password: str) -> None:
+    """Set a password for somebody else, as staff do, and end his sessions."""
+    User.objects.filter(pk=user.pk).update(password=make_password(password))
+    Session.objects.of(user.pk).end(EndReason.BY_STAFF)
+
+
+# --- mailed links ---
+
+
+def _later(task: str, **ids: Any) -> None:
+    values = {name: None if value is None else str(value) for name, value in ids.items()}
+    app.configure_task(f"marketplace_accounts.{task}").defer(**values)
+
+
+def _send_verification(user: User) -> None:
+    _later("send_email_verification", token_id=uuid7(), user_id=user.pk)
+
+
+def make_secret(token_id: UUID, user: User, purpose: Purpose) -> str:
+    """The secret of a link to be mailed now: the same however often it is asked for, so that a job can be repeated."""
+    expires_at = now() + OneTimeToken.lifetime(purpose)
+    OneTimeToken.objects.get_or_create(
+        pk=token_id, defaults={"user": user, "purpose": purpose, "expires_at": expires_at}
+    )
+    return mailed.sign(token_id, purpose)
+
+
+def _owner_of(secret: str, purpose: Purpose) -> User:
+    usable = OneTimeToken.objects.usable(purpose).filter(pk=mailed.unsign(secret, purpose))
+    token = usable.select_related("user__profile").first()
+    if token is None:
+        raise InvalidToken
+    return token.user
+
+
+def _use_up(secret: str, purpose: Purpose) -> None:
+    if not OneTimeToken.objects.filter(pk=mailed.unsign(secret, purpose)).use_up():
+        raise InvalidToken
+
+
+@action
+def verify_email(secret: str) -> None:
+    """Take it that the address is its owner's. InvalidToken."""
+    user = _owner_of(secret, Purpose.EMAIL_VERIFY)
+    _use_up(secret, Purpose.EMAIL_VERIFY)
+    User.objects.filter(pk=user.pk, email_verified_at=None).update(email_verified_at=now(), updated_at=now())
+
+
+@action
+def resend_verification(user: User) -> None:
+    """Mail the link once more, unless the address is verified."""
+    if not user.is_email_verified:
+        _send_verification(user)
+
+
+# --- the profile ---
+
+
+@action
+def update_profile(user_id: UUID, changes: dict[str, Any]) -> None:
+    """Change those fields of a profile; None empties one."""
+    if not changes:
+        return
+    _touch(user_id)
+    values = {name: "" if value is None else value for name, value in changes.items()}
+    Profile.objects.filter(user=user_id).update(**values)
+    _tell_profile_changed(user_id)
+
+
+def _touch(user_id: UUID) -> None:
+    """Note that the user has changed; holds the row until the transaction ends."""
+    User.objects.filter(pk=user_id).update(updated_at=now())
+
+
+def _tell_profile_changed(user_id: UUID) -> None:
+    user = User.objects.with_profile().get(pk=user_id)
+    signals.profile_changed.send(sender=User, user=user)
+
+
+def set_avatar(user_id: UUID, upload: UploadedFile) -> None:
+    """Show an image with the profile, instead of the one before. Refuses as media.actions.store_image does.
+
+    Not one transaction: the image goes to the storage first.
+    """
+    file = media.store_image(user_id, upload)
+    try:
+        _replace_avatar(user_id, file.pk)
+    except BaseException:
+        media.delete_file(file.pk)
+        raise
+
+
+def remove_avatar(user_id: UUID) -> None:
+    """Show no image with the profile."""
+    _replace_avatar(user_id, None)
+
+
+@action
+def _replace_avatar(user_id: UUID, file_id: UUID | None) -> None:
+    _touch(user_id)
+    profile = Profile.objects.get(user=user_id)
+    before, profile.avatar_id = profile.avatar_id, file_id
+    profile.save(update_fields=["avatar"])
+    if before is not None:
+        media.delete_file(before)
+    _tell_profile_changed(user_id)

@@ -1,0 +1,38 @@
+"""The fixed lists of accounts."""
+
+from django.db.models import TextChoices
+
+MAX_PASSWORD = 1024  # characters: hashing costs more the longer the password is
+
+
+class Role(TextChoices):
+    """What a user registered as. A provider can also book, as a customer of others."""
+
+    CUSTOMER = "customer"
+    PROVIDER = "provider"
+
+
+class ShownRole(TextChoices):
+    """What a client sees: `staff` is given in the admin alone."""
+
+    CUSTOMER = "customer"
+    PROVIDER = "provider"
+    STAFF = "staff"
+
+
+class EndReason(TextChoices):
+    """Why a session is over, where it did not just expire."""
+
+    LOGGED_OUT = "logged_out"
+    ENDED = "ended", "ended from another session"
+    REUSED = "reused", "a refresh token was used twice"
+    PASSWORD_CHANGED = "password_changed"
+    PASSWORD_RESET = "password_reset"
+    BY_STAFF = "by_staff"
+
+
+class Purpose(TextChoices):
+    """What a mailed token is good for."""
+
+    PASSWORD_RESET = "password_reset"
+    EMAIL_VERIFY = "email_verify"

@@ -1,0 +1,81 @@
+"""The whole table: status x move x party x time."""
+
+from datetime import timedelta
+from itertools import product
+
+import pytest
+from marketplace_booking import actions
+from marketplace_booking.exceptions import InvalidTransition, NotYourMove, TooEarly, TooLate
+from marketplace_booking.lifecycle import MOVES, Event, Party, Status
+from marketplace_booking.models import Booking
+from marketplace_booking.testing import make_booking
+from marketplace_catalog.testing import make_service
+from marketplace_kit import clock
+from marketplace_kit.exceptions import DomainError
+
+VERBS = {
+    Event.CONFIRMED: actions.confirm_booking,
+    Event.COMPLETED: actions.complete_booking,
+    Event.CANCELLED: actions.cancel_booking,
+}
+# (move, status) that the contract allows -> the status after
+ALLOWED = {
+    (Event.CONFIRMED, Status.PENDING): Status.CONFIRMED,
+    (Event.COMPLETED, Status.CONFIRMED): Status.COMPLETED,
+    (Event.CANCELLED, Status.PENDING): Status.CANCELLED,
+    (Event.CANCELLED, Status.CONFIRMED): Status.CANCELLED,
+}
+PARTIES = (Party.CUSTOMER, Party.PROVIDER, Party.STAFF)
+
+
+def expected(event: Event, status: Status, party: Party, started: bool) -> Status | type[DomainError]:
+    if event is not Event.CANCELLED and party is not Party.PROVIDER:
+        return NotYourMove
+    if (event, status) not in ALLOWED:
+        return InvalidTransition
+    if event is Event.COMPLETED and not started:
+        return TooEarly
+    if event is Event.CONFIRMED and started:
+        return TooLate
+    if event is Event.CANCELLED and started and party is not Party.STAFF:
+        return TooLate
+    return ALLOWED[event, status]
+
+
+def brought_to(status: Status, booking: Booking, provider) -> Booking:
+    if status in (Status.CONFIRMED, Status.COMPLETED):
+        booking = actions.confirm_booking(provider, booking)
+    if status is Status.COMPLETED:
+        with clock.frozen(booking.scheduled_at):
+            booking = actions.complete_booking(provider, booking)
+    if status is Status.CANCELLED:
+        booking = actions.cancel_booking(provider, booking)
+    return booking
+
+
+@pytest.mark.parametrize(("event", "status", "party", "started"), [*product(VERBS, Status, PARTIES, (False, True))])
+def test_every_move_from_every_status_by_everybody(
+    provider, customer, django_user_model, event, status, party, started
+):
+    staff = django_user_model.objects.create(login="staff", is_staff=True)
+    who = {Party.CUSTOMER: customer, Party.PROVIDER: provider, Party.STAFF: staff}[party]
+    booking = brought_to(status, make_booking(customer, make_service(provider)), provider)
+    outcome = expected(event, status, party, started)
+    at = booking.scheduled_at if started else booking.scheduled_at - timedelta(minutes=1)
+
+    with clock.frozen(at):
+        if isinstance(outcome, Status):
+            moved = VERBS[event](who, booking)
+            assert (moved.status, Booking.objects.get().status) == (outcome, outcome)
+            last = booking.history.last()
+            assert (last.action, last.from_status, last.to_status, last.actor_id) == (event, status, outcome, who.pk)
+        else:
+            before = booking.history.count()
+            with pytest.raises(outcome):
+                VERBS[event](who, booking)
+            assert Booking.objects.get().status == status
+            assert booking.history.count() == before
+
+
+def test_the_table_of_moves_is_the_contract():
+    assert {(m.event, source): m.target for m in MOVES for source in m.sources} == ALLOWED

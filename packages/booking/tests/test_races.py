@@ -1,0 +1,92 @@
+"""Real threads on real connections: what must hold however requests interleave."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from django.db import connection, connections
+from marketplace_booking import actions
+from marketplace_booking.models import Booking
+from marketplace_booking.testing import a_start, make_booking
+from marketplace_catalog.testing import make_service
+from marketplace_kit.exceptions import DomainError
+from marketplace_scheduling import actions as scheduling
+from marketplace_scheduling.models import Reservation, Schedule
+
+pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+
+
+def at_once(*calls):
+    """Run the calls at the same moment, each on its own connection; what each returned or raised."""
+    barrier = Barrier(len(calls))
+
+    def run(call):
+        try:
+            with connection.cursor():  # connect before the start
+                pass
+            barrier.wait()
+            return call()
+        except DomainError as error:
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def book_together(people, service, start):
+    return at_once(*[lambda who=who: actions.create_booking(who, service, start) for who in people])
+
+
+def test_fifty_want_one_slot_and_one_gets_it(provider, django_user_model):
+    service, start = make_service(provider), a_start()
+    people = [django_user_model.objects.create(login=f"c{n}") for n in range(50)]
+
+    outcomes = book_together(people, service, start)
+
+    assert sum(isinstance(o, Booking) for o in outcomes) == 1
+    assert {o.code for o in outcomes if isinstance(o, DomainError)} == {"slot_unavailable"}
+    assert Booking.objects.count() == Reservation.objects.count() == 1
+
+
+def test_control_without_lock_and_constraint_several_get_it(provider, django_user_model, monkeypatch):
+    """Were this to pass with one booking, the test above would prove nothing."""
+    service, start = make_service(provider), a_start()
+    people = [django_user_model.objects.create(login=f"c{n}") for n in range(8)]
+    looked = Barrier(len(people))
+    free = Schedule.exceptions_within
+
+    def all_look_before_anyone_writes(self, dates):
+        looked.wait()
+        return free(self, dates)
+
+    monkeypatch.setattr(Schedule, "exceptions_within", all_look_before_anyone_writes)
+    monkeypatch.setattr(scheduling, "lock_provider", lambda provider_id: None)
+    constraint = next(c for c in Reservation._meta.constraints if c.name.endswith("no_overlap"))
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(Reservation, constraint)
+    try:
+        outcomes = book_together(people, service, start)
+    finally:
+        Booking.objects.all().delete()
+        Reservation.objects.all().delete()
+        with connection.schema_editor() as editor:
+            editor.add_constraint(Reservation, constraint)
+
+    assert sum(isinstance(o, Booking) for o in outcomes) > 1
+
+
+def test_confirm_and_cancel_exclude_each_other(provider, customer):
+    service = make_service(provider)
+    for _ in range(10):
+        booking = make_booking(customer, service)
+        outcomes = at_once(
+            lambda: actions.confirm_booking(provider, booking),
+            lambda: actions.cancel_booking(customer, booking),
+            lambda: actions.cancel_booking(provider, booking),
+        )
+        history = [h.action for h in booking.history.all()]
+        assert history.count("cancelled") == 1
+        assert Booking.objects.get(pk=booking.pk).status == "cancelled"
+        assert len(history) == 1 + sum(isinstance(o, Booking) for o in outcomes)

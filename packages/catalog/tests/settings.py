@@ -1,0 +1,37 @@
+"""The smallest foreign project: users of another kind, with integer keys, signed in by session."""
+
+import os
+
+from marketplace_kit.databases import from_url
+
+SECRET_KEY = "only for tests"
+ROOT_URLCONF = "tests.urls"
+USE_TZ = True
+AUTH_USER_MODEL = "people.Person"
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "django.contrib.postgres",
+    "procrastinate.contrib.django",
+    "marketplace_kit",
+    "marketplace_media",
+    "marketplace_scheduling",
+    "marketplace_catalog",
+    "tests.people",
+]
+MIDDLEWARE = [
+    "marketplace_kit.middleware.request_context",
+    "marketplace_kit.middleware.api_errors",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+DATABASES = {"default": from_url(os.environ["DATABASE_URL"])}
+CATALOG = {"IS_PROVIDER": lambda user: user.sells}
+MEDIA = {
+    "ENDPOINT_URL": os.environ["S3_ENDPOINT_URL"],
+    "BUCKET": os.environ["S3_BUCKET"],
+    "ACCESS_KEY_ID": os.environ["S3_ACCESS_KEY_ID"],
+    "SECRET_ACCESS_KEY": os.environ["S3_SECRET_ACCESS_KEY"],
+    "REGION": os.environ["S3_REGION"],
+}

@@ -1,0 +1,116 @@
+"""`/notifications`: parse, fetch in scope, call an action, return the row."""
+
+from typing import Any, NoReturn
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Status
+
+from marketplace_kit.exceptions import NotFound, Unauthenticated
+from marketplace_kit.pagination import Page, Slice, Whole, paginate
+from marketplace_kit.routing import Router, ignores_authorization, refuses
+from marketplace_kit.users import user_of
+
+from . import actions, schemas
+from .conf import conf
+from .exceptions import InvalidTicket, InvalidToken, StreamElsewhere, TooManyStreams
+from .models import Notification, Preference
+from .sessions import viewer_by_credentials
+
+router = Router(tags=["Notifications"])
+
+EVENT = (
+    "event: booking.confirmed\nid: WzEyLDE3ODAwMDAwMDBd.c2lnbmF0dXJl\n"
+    'data: {"id":"0198c0de-0000-7000-8000-000000000002","type":"booking.confirmed","title":"Your booking is confirmed",'
+    '"body":"See you there.","data":{"bookingId":"0198c0de-0000-7000-8000-000000000001"},"readAt":null,'
+    '"createdAt":"2026-05-04T09:00:00Z"}\n\n'
+)
+LAST_ID = {"type": "string", "description": "The `id:` of the last event that you have."}
+STREAM = {
+    "parameters": [
+        {"in": "query", "name": "ticket", "schema": {"type": "string"}, "description": "In place of a header."},
+        {"in": "query", "name": "lastEventId", "schema": LAST_ID, "description": "As the header, which goes first."},
+        {"in": "header", "name": "Last-Event-ID", "schema": LAST_ID, "description": "Resume behind this event."},
+    ],
+    "responses": {
+        200: {
+            "description": "The stream. `data:` is a Notification on one line. `stream-reset` comes first where the "
+            "id is unknown or older than 24 h: read the inbox anew. `keep-alive` means nothing.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENT}},
+        }
+    },
+}
+
+
+@router.get("", response=Page[schemas.Notification])
+def list_notifications(request: HttpRequest, params: Query[schemas.Filters]) -> Slice[Notification]:
+    """The caller's inbox, newest first."""
+    rows = Notification.objects.inbox_of(user_of(request).pk).matching(params.unread, params.type)
+    return paginate(rows.defer("context"), params, "-created_at", "-id")
+
+
+@router.get("/unread-count", response=schemas.UnreadCount)
+def count_unread_notifications(request: HttpRequest) -> dict[str, int]:
+    """How many of the caller's notifications are unread."""
+    return {"count": Notification.objects.inbox_of(user_of(request).pk).unread().count()}
+
+
+@router.post("/read-all", response={204: None})
+def mark_all_notifications_read(request: HttpRequest) -> Status[None]:
+    """Mark the caller's whole inbox as read."""
+    actions.mark_all_read(user_of(request).pk)
+    return Status(204, None)
+
+
+@router.get("/stream", response={200: None}, openapi_extra=STREAM)
+@refuses(Unauthenticated, InvalidTicket, TooManyStreams, StreamElsewhere)
+def stream_notifications(request: HttpRequest) -> NoReturn:
+    """The caller's notifications as they come, as Server-Sent Events.
+
+    `id:` is opaque; sent back in `Last-Event-ID` it resumes without loss or doubling for 24 hours, and without it the
+    stream starts with what is new. The stream ends with the session, or with the access token that opened it.
+    """
+    # Declared here for the document. The front leads this path to the stream process: see stream.py.
+    raise StreamElsewhere
+
+
+@router.post("/stream/ticket", response={201: schemas.StreamTicket})
+def issue_stream_ticket(request: HttpRequest) -> Status[dict[str, Any]]:
+    """A ticket for a page's EventSource, which can send no header. It ends with the caller's session."""
+    viewer = viewer_by_credentials(request)
+    ticket = actions.issue_ticket(viewer.user_id, viewer.session_key)
+    return Status(201, {"ticket": ticket, "expires_in": conf.TICKET_SECONDS})
+
+
+@router.get("/preferences", response=Whole[schemas.Preference])
+def get_notification_preferences(request: HttpRequest) -> dict[str, Any]:
+    """On which channels the caller is told of each type."""
+    return {"items": Preference.objects.wishes_of(user_of(request).pk)}
+
+
+@router.put("/preferences", response=Whole[schemas.Preference])
+def set_notification_preferences(request: HttpRequest, body: schemas.SetPreferences) -> dict[str, Any]:
+    """Change the channels of the types that are named; the others stay."""
+    user = user_of(request)
+    actions.set_preferences(user.pk, [actions.Choice(item.type, item.email, item.in_app) for item in body.items])
+    return {"items": Preference.objects.wishes_of(user.pk)}
+
+
+@router.post("/unsubscribe", response={204: None}, auth=None)
+@ignores_authorization
+@refuses(InvalidToken)
+def unsubscribe(request: HttpRequest, params: Query[schemas.Unsubscribe]) -> Status[None]:
+    """Stop the e-mails of one type, by the token of an e-mail's List-Unsubscribe (RFC 8058), without signing in."""
+    actions.unsubscribe(params.token)
+    return Status(204, None)
+
+
+@router.post("/{notification_id}/read", response=schemas.Notification)
+@refuses(NotFound)
+def mark_notification_read(request: HttpRequest, notification_id: UUID) -> Notification:
+    """Mark a notification as read. Again is the same."""
+    found = Notification.objects.inbox_of(user_of(request).pk).filter(pk=notification_id).defer("context").first()
+    if found is None:
+        raise NotFound
+    actions.mark_read(found)
+    return found

@@ -1,0 +1,47 @@
+"""What Django's `check` says about a project that lacks something we need."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
+from django.core.exceptions import ImproperlyConfigured
+from django.template import Engine, TemplateDoesNotExist
+
+from .conf import conf
+
+EVENTSTREAM = {
+    "EVENTSTREAM_STORAGE_CLASS": "marketplace_notifications.storage.NotificationStorage",
+    "EVENTSTREAM_CHANNELMANAGER_CLASS": "marketplace_notifications.storage.OwnChannel",
+}
+
+
+def check_stream_settings(**_: Any) -> list[CheckMessage]:
+    """The settings of django-eventstream, under which the stream reads our rows and hears our hints."""
+    found: list[CheckMessage] = [
+        Warning(f"The stream needs {name} = {value!r}.", id="marketplace_notifications.W001")
+        for name, value in EVENTSTREAM.items()
+        if getattr(settings, name, None) != value
+    ]
+    if hasattr(settings, "EVENTSTREAM_REDIS"):
+        # Its listener doesn't survive a restart of Valkey.
+        detail = "Name Valkey in NOTIFICATIONS['HINTS_URL'], and leave EVENTSTREAM_REDIS out."
+        found.append(Error(detail, id="marketplace_notifications.E001"))
+    return found
+
+
+def check_templates(**_: Any) -> list[CheckMessage]:
+    """Every type has its words."""
+    names = [f"notifications/{type}.{part}.txt" for type in conf.TYPES for part in ("title", "body")]
+    return [
+        Error(f"There is no template {name!r}.", id="marketplace_notifications.E002")
+        for name in names
+        if not _exists(name)
+    ]
+
+
+def _exists(name: str) -> bool:
+    try:
+        Engine.get_default().get_template(name)
+    except (TemplateDoesNotExist, ImproperlyConfigured):
+        return False
+    return True

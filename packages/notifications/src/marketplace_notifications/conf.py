@@ -1,0 +1,39 @@
+"""The knobs of the notifications, in Django's settings as `NOTIFICATIONS = {...}`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from marketplace_kit.settings import PackageSettings
+
+
+def email_of(user: Any) -> str | None:
+    """The default of ADDRESS_OF: the field that the user model calls its e-mail."""
+    address: str | None = getattr(user, user.get_email_field_name(), None)
+    return address or None
+
+
+class Settings(PackageSettings, name="NOTIFICATIONS"):
+    # Every type that there is, and the channels on which it goes out to whoever chose nothing else:
+    # {"parcel.sent": {"email": True, "in_app": True}}.
+    TYPES: dict[str, dict[str, bool]] = {}
+    # Where a user's mail goes, or None: a dotted path to, or itself, a function of the user.
+    ADDRESS_OF: str | Callable[[Any], str | None] = email_of
+    PUBLIC_URL: str = ""  # `public_url` in the templates of mails, without a slash at its end
+    UNSUBSCRIBE_URL: str = ""  # the whole address of `POST /notifications/unsubscribe`; empty: mails don't name it
+
+    # --- the stream ---
+    HINTS_URL: str = ""  # Valkey or Redis, through which a worker wakes the streams; empty: they look every 2 s
+    HINTS_CHANNEL: str = "notifications"  # the name of the channel there
+    # Who asks: a function of the request, giving the user's key, the key of his session and when his credentials end
+    # (or None); raises Unauthenticated. It runs in a thread, on a request that passed no middleware of Django's.
+    AUTHENTICATE_STREAM: str | Callable[[Any], tuple[Any, str, Any]] = "marketplace_notifications.sessions.authenticate"
+    # Which of these sessions are over: a function of a set of session keys, giving a set.
+    SESSIONS_ENDED: str | Callable[[set[str]], set[str]] = "marketplace_notifications.sessions.ended"
+    MAX_STREAMS: int = 10_000  # that one process holds open; the next one is told 503
+    STREAM_THREADS: int = 4  # that read the database for all the streams of a process, each with a connection
+    KEEP_ALIVE_SECONDS: int = 15  # of silence after which a stream says something
+    SESSION_CHECK_SECONDS: int = 10  # between two looks at which sessions are over
+    TICKET_SECONDS: int = 60  # for which a ticket may be used
+
+
+conf = Settings()

@@ -1,0 +1,6 @@
+"""The facts that notifications announce, inside the transaction that makes them so."""
+
+from django.dispatch import Signal
+
+# Sends `notification: Notification`, stored and not yet published. What else goes out of it hangs here.
+notification_created = Signal()

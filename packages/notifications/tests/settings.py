@@ -1,0 +1,67 @@
+"""The smallest foreign project: users of another kind, with integer keys, who sign in with Django's sessions."""
+
+import os
+import tempfile
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+SECRET_KEY = "only for tests"
+USE_TZ = True
+TIME_ZONE = "America/New_York"
+AUTH_USER_MODEL = "people.Person"
+ROOT_URLCONF = "tests.urls"
+ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "procrastinate.contrib.django",
+    "marketplace_kit",
+    "marketplace_notifications",
+    "tests.people",
+]
+MIDDLEWARE = [
+    "marketplace_kit.middleware.request_context",
+    "marketplace_kit.middleware.api_errors",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [Path(__file__).parent / "templates"],
+        "APP_DIRS": True,
+    }
+]
+_url = urlsplit(os.environ["DATABASE_URL"])
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": unquote(_url.hostname or ""),
+        "PORT": _url.port or "",
+        "NAME": unquote(_url.path[1:]),
+        "USER": unquote(_url.username or ""),
+        "PASSWORD": unquote(_url.password or ""),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+DEFAULT_FROM_EMAIL = "post@example.org"
+MAIL_FOLDER = tempfile.mkdtemp()
+MAILERS = {
+    "default": {"BACKEND": "marketplace_kit.mail.FileBackend", "OPTIONS": {"file_path": MAIL_FOLDER}},
+}
+EVENTSTREAM_STORAGE_CLASS = "marketplace_notifications.storage.NotificationStorage"
+EVENTSTREAM_CHANNELMANAGER_CLASS = "marketplace_notifications.storage.OwnChannel"
+NOTIFICATIONS = {
+    "TYPES": {
+        "parcel.sent": {"email": True, "in_app": True},
+        "parcel.lost": {"email": False, "in_app": True},
+        "parcel.billed": {"email": True, "in_app": False},
+    },
+    "PUBLIC_URL": "https://parcels.example.org",
+    "UNSUBSCRIBE_URL": "https://parcels.example.org/api/notifications/unsubscribe",
+    "HINTS_URL": os.environ["CACHE_URL"],
+    "KEEP_ALIVE_SECONDS": 1,
+    "SESSION_CHECK_SECONDS": 1,
+}

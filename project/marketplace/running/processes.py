@@ -1,0 +1,104 @@
+"""The processes of ours: what they are, and those that a killed `up` left behind."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from marketplace_embedded.process import Child, Stops, identity, kill_leftover
+
+from .datadir import DataDir
+
+# In the environment of each process that `up` starts: its data dir. So they are found, whatever became of `up`.
+MARK = "MARKETPLACE_UP"
+MOST_WORKERS = 4
+
+
+@dataclass
+class Process:
+    """One process, started again and again."""
+
+    name: str
+    command: list[str]
+    env: Mapping[str, str]
+    log: Path
+    patience: float = 10.0  # seconds that it gets to end
+
+    def __post_init__(self) -> None:
+        stops: Stops = ((signal.SIGTERM, self.patience),)
+        self._child = Child([sys.executable, "-P", "-m", *self.command], self.log, self.env, stops=stops)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._child.alive
+
+    def launch(self) -> None:
+        """Start it, after the last of it is gone."""
+        self.stop()
+        self._child.start()
+
+    def ask(self) -> None:
+        """Ask it to end, without waiting; `stop` must follow."""
+        self._child.ask()
+
+    def stop(self) -> None:
+        """End it and whatever it started."""
+        self._child.stop()
+
+
+def web(data: DataDir, env: Mapping[str, str], api_port: int, stream_port: int) -> list[Process]:
+    """The API, the stream and the worker."""
+    commands = {"api": _api(api_port), "stream": _stream(stream_port), "worker": ["django", "worker"]}
+    patience = {"api": 10.0, "stream": 5.0, "worker": 25.0}
+    return [
+        Process(name, command, env, data.logs / f"{name}.log", patience[name]) for name, command in commands.items()
+    ]
+
+
+def _api(port: int) -> list[str]:
+    workers = min(max(os.process_cpu_count() or 1, 2), MOST_WORKERS)
+    server = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws"]
+    size = ["--workers", str(workers), "--blocking-threads", "4"]
+    # A worker that crashes comes back by itself; one that hangs at the end is not waited for.
+    care = ["--respawn-failed-workers", "--workers-kill-timeout", "8"]
+    return [*server, *size, *care, "marketplace.wsgi:application"]
+
+
+def _stream(port: int) -> list[str]:
+    server = ["uvicorn", "--host", "127.0.0.1", "--port", str(port), "--lifespan", "off"]
+    # Django itself reads the proxy's headers. An open stream would otherwise hold up the end for ever.
+    options = ["--no-proxy-headers", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "2"]
+    return [*server, *options, "marketplace.asgi:application"]
+
+
+def end_leftovers(data: DataDir) -> int:
+    """End what an `up` that was killed left running on this data dir; returns how many there were.
+
+    To be called with the data dir locked, when no living `up` can own them.
+    """
+    left = list(_marked(f"{MARK}={data.path}".encode()))
+    deadline = time.monotonic() + 5
+    for pid, name in left:
+        kill_leftover(pid, name, timeout=max(0, deadline - time.monotonic()))
+    return len(left)
+
+
+def _marked(mark: bytes) -> Iterator[tuple[int, str]]:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:  # another user's, or gone
+            continue
+        name = identity(int(folder.name))
+        if mark in environment and name and int(folder.name) != os.getpid():
+            yield int(folder.name), name
+
+
+def rotate(logs: Path) -> None:
+    """Put the logs of the start before aside, and away those of the one before that."""
+    for log in logs.glob("*.log"):
+        log.replace(log.with_suffix(".log.1"))

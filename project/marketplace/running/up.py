@@ -1,0 +1,240 @@
+"""`marketplace up`: the whole system on this machine, for as long as this process lives."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+import httpx
+
+from marketplace_embedded import ports
+from marketplace_embedded.caddy import Caddy
+from marketplace_embedded.exceptions import EmbeddedError
+from marketplace_embedded.lock import FolderLock
+from marketplace_embedded.server import Server, start_all
+
+from . import front, processes, servers, supervisor
+from .datadir import VARIABLE, DataDir, StartRefused
+from .report import Report
+from .supervisor import Unit, Watched
+
+LOOK_EVERY = 0.2  # seconds
+READY_WITHIN = 90.0  # seconds; a loaded machine is slow
+SIGN_INS = ("customer@example.com", "provider@example.com", "admin@example.com")
+PASSWORD = "marketplace-demo"  # noqa: S105 - it is printed
+
+
+class Stop(BaseException):
+    """Somebody asked us to end. No Exception, so that nothing on the way swallows it."""
+
+
+@dataclass
+class Up:
+    """One run of the system."""
+
+    data: DataDir
+    front: front.Front
+    demo_data: bool
+    report: Report = field(default_factory=Report)
+    units: list[Unit] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Start everything, look after it, and stop everything when SIGINT or SIGTERM comes."""
+        with ExitStack() as stack:
+            stack.enter_context(_stopping_on_signals())
+            stack.callback(self._stop)
+            self._start()
+            self._announce()
+            self._watch()
+
+    def _start(self) -> None:
+        api, stream, metrics = ports.pick(3)
+        with self.report.step(self._servers_title()):
+            self._start_servers()
+        self._set_environment(metrics)
+        self.data.note_run(url=self.front.url, ready=False, env=self._addresses())
+        with self.report.step("Database brought up to date"):
+            _migrate()
+        self._start_processes(api, stream)
+        if self.demo_data:
+            with self.report.step("Demo data in place"):
+                _seed()
+        with self.report.step("API, stream, worker and front answer"):
+            self._await(stream)
+        self.data.note_run(url=self.front.url, ready=True, env=self._addresses())
+
+    def _servers_title(self) -> str:
+        names = [servers.VARIABLES[variable] for variable in servers.missing()]
+        return f"{', '.join(names)} started" if names else "Servers as the environment names them"
+
+    def _start_servers(self) -> None:
+        absent = servers.missing()
+        servers.fill_secrets(self.data.secrets())
+        if "S3_ENDPOINT_URL" in absent:
+            os.environ.setdefault("S3_PUBLIC_ENDPOINT_URL", self.front.url)
+        own = servers.own(self.data, absent)
+        for server in own:
+            self._adopt(server)
+        start_all(own)
+        for server in own:
+            servers.fill(server.env())
+
+    def _adopt(self, server: Server) -> None:
+        server.extra_env = {processes.MARK: str(self.data.path)}
+        self.units.append(server)
+
+    def _set_environment(self, metrics: int) -> None:
+        os.environ[VARIABLE] = str(self.data.path)
+        servers.fill(
+            {
+                "PUBLIC_URL": self.front.url,
+                "EMAIL_FILE_PATH": str(self.data.mail),
+                "TRUSTED_PROXIES": "127.0.0.1,::1",
+                "METRICS_PORT": str(metrics),
+                "DJANGO_SETTINGS_MODULE": "marketplace.settings",
+            }
+        )
+
+    def _addresses(self) -> dict[str, str]:
+        """What another command needs in order to use the servers of this run, in the way that this run does."""
+        names = [*servers.VARIABLES, "S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "S3_REGION"]
+        names += ["S3_PUBLIC_ENDPOINT_URL", "PUBLIC_URL", "EMAIL_FILE_PATH"]
+        return {name: os.environ[name] for name in names if name in os.environ}
+
+    def _start_processes(self, api: int, stream: int) -> None:
+        caddy = Caddy(
+            self.data.path / "caddy",
+            front.CADDYFILE,
+            port=self.front.port,
+            variables=front.variables(self.front, api, stream),
+        )
+        caddy.log = self.data.logs / "caddy.log"
+        self._adopt(caddy)
+        caddy.launch()
+        env = os.environ | {processes.MARK: str(self.data.path)}
+        for process in processes.web(self.data, env, api, stream):
+            self.units.append(process)
+            process.launch()
+        caddy.wait()
+
+    def _await(self, stream: int) -> None:
+        watched = [Watched(unit) for unit in self.units]
+        deadline = time.monotonic() + READY_WITHIN
+        while not (_answers(f"{self.front.url}/api/health/live") and _accepts(stream)):
+            for one in watched:
+                one.look(self.report.say)
+            if time.monotonic() > deadline:
+                raise StartRefused(f"The system does not answer; its logs are in {self.data.logs}.")
+            time.sleep(LOOK_EVERY / 2)
+
+    def _announce(self) -> None:
+        url = self.front.url
+        self.report.say(f"\nmarketplace is up after {self.report.seconds:.1f} s. Ctrl-C ends it.\n")
+        rows = [("API", f"{url}/api/v1"), ("Docs", f"{url}/api/docs"), ("Admin", f"{url}/admin/")]
+        rows += [("Stream", f"{url}/api/v1/notifications/stream"), ("Mail", str(self.data.mail))]
+        rows += [("Logs", str(self.data.logs)), ("Secrets", str(self.data.path / "env"))]
+        if self.demo_data:
+            rows += [("Sign in", f"{' · '.join(SIGN_INS)}, password {PASSWORD}")]
+        self.report.table(rows)
+
+    def _watch(self) -> None:
+        watched = [Watched(unit) for unit in self.units]
+        while True:
+            for one in watched:
+                one.look(self.report.say)
+            time.sleep(LOOK_EVERY)
+
+    def _stop(self) -> None:
+        """The processes first: they still need the servers."""
+        own = [unit for unit in self.units if isinstance(unit, Server) and not isinstance(unit, Caddy)]
+        if self.units:
+            with self.report.step("Everything stopped"):
+                supervisor.stop_all(unit for unit in self.units if unit not in own)
+                supervisor.stop_all(own)
+        self.data.forget_run()
+
+
+def run(data: DataDir, *, host: str, port: int, demo_data: bool) -> None:
+    """Run the system until SIGINT or SIGTERM; raises StartRefused, having changed nothing, where it cannot start."""
+    data.make()
+    lock = FolderLock(data.path)
+    try:
+        _take(lock, data)
+        processes.end_leftovers(data)
+        at = front.Front.at(host, port)
+        processes.rotate(data.logs)
+        Up(data, at, demo_data).run()
+    except EmbeddedError as error:
+        raise StartRefused(str(error)) from error
+    except Stop:
+        return
+    finally:
+        lock.release()
+
+
+def _take(lock: FolderLock, data: DataDir) -> None:
+    try:
+        lock.acquire()
+    except EmbeddedError as error:
+        other = data.run()
+        what = f"process {other['pid']} runs the system at {other['url']}" if other else str(error)
+        raise StartRefused(
+            f"The data dir {data.path} is in use: {what}. Stop it first, or choose another with --data-dir."
+        ) from error
+
+
+@contextmanager
+def _stopping_on_signals() -> Iterator[None]:
+    """Raise Stop at the first signal and take no notice of further ones: what is being stopped is stopped."""
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, signal.SIG_IGN)
+        raise Stop
+
+    before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
+    for one in (signal.SIGINT, signal.SIGTERM):
+        before[one] = signal.signal(one, stop)
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _migrate() -> None:
+    import django  # the settings read the environment, which is complete only now
+    from django.core.management import call_command
+    from django.db import connections
+
+    django.setup()
+    call_command("migrate", verbosity=0, interactive=False)
+    connections.close_all()
+
+
+def _seed() -> None:
+    from django.db import connections
+
+    from marketplace.seeding import seed_demo
+
+    seed_demo()
+    connections.close_all()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=10, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _accepts(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
