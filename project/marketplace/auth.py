@@ -1,6 +1,11 @@
-"""Who may call an operation that does not say `auth=None`: whoever sends a good access token."""
+"""Who may call an operation that does not say `auth=None`: whoever sends a good access token. And who may listen."""
+
+from datetime import datetime
+from uuid import UUID
 
 from django.http import HttpRequest
+from marketplace_accounts.actions import session_of_bearer
+from marketplace_accounts.models import Session
 from marketplace_kit.exceptions import Unauthenticated
 from ninja.security import HttpBearer
 
@@ -15,3 +20,17 @@ class AccessToken(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> bool:  # pragma: no cover
         raise NotImplementedError("__call__ does it all")
+
+
+def stream_viewer(request: HttpRequest) -> tuple[UUID, str, datetime]:
+    """Whose stream a bearer opens, its session, and when the token ends. Unauthenticated, TokenNotValid."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated
+    bearer = session_of_bearer(token.strip())
+    return bearer.user_id, str(bearer.session_id), bearer.expires_at
+
+
+def sessions_ended(keys: set[str]) -> set[str]:
+    """Which of these sessions are over."""
+    return {str(key) for key in Session.objects.ended_among({UUID(key) for key in keys})}

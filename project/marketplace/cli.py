@@ -6,7 +6,7 @@ import sys
 from django.core.management import execute_from_command_line
 
 from .running import servers
-from .running.datadir import VARIABLE, StartRefused, chosen
+from .running.datadir import VARIABLE, CannotStartError, chosen
 
 # Commands that talk to no server of ours. `demo` starts a whole system, or is told where one is.
 SERVERLESS = ("help", "version", "openapi", "check", "collectstatic", "makemigrations", "demo")
@@ -29,7 +29,7 @@ def main() -> None:
         else:
             with servers.provided(data):
                 execute_from_command_line(argv)
-    except StartRefused as refusal:
+    except CannotStartError as refusal:
         sys.stderr.write(f"{refusal}\n")
         sys.exit(REFUSED)
 

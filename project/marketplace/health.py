@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from marketplace_kit.routing import Router, ignores_authorization
 from marketplace_kit.schemas import Out
 from marketplace_media import storage
+from marketplace_media.exceptions import StorageUnavailable
 from ninja import Status
 from pydantic import Field
 from redis.exceptions import RedisError
@@ -41,7 +42,7 @@ def _cache() -> None:
 
 
 PARTS: dict[str, Callable[[], object]] = {"database": _database, "cache": _cache, "storage": storage.ping}
-FAILURES = (DatabaseError, RedisError, OSError, storage.StorageUnavailable)
+FAILURES = (DatabaseError, RedisError, OSError, StorageUnavailable)
 
 
 @router.get("/live", auth=None, response=Health)

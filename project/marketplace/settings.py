@@ -3,10 +3,11 @@
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from marketplace_accounts.jwt import jwt_settings
 from marketplace_kit.databases import from_url
 from marketplace_kit.logs import logging_config
 
@@ -119,18 +120,36 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.str("STATIC_ROOT", default=str(HERE.parent.parent / ".static"))
 WHITENOISE_USE_FINDERS = True
 
+# --- who ---
+
+AUTH_USER_MODEL = "marketplace_accounts.User"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+# A key of its own: a token signed with SECRET_KEY is something else.
+NINJA_JWT = jwt_settings(needed("JWT_SIGNING_KEY"))
+
 # --- mail ---
 
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="marketplace <no-reply@localhost>")
-EMAIL_URL = env.str("EMAIL_URL", default="")
-EMAIL_FILE_PATH = env.str("EMAIL_FILE_PATH", default=".marketplace/mail")
 
 
-def mailer() -> dict[str, Any]:
-    """SMTP where EMAIL_URL names a server, else one file per message."""
-    if not EMAIL_URL:
-        return {"BACKEND": "marketplace_kit.mail.FileBackend", "OPTIONS": {"file_path": EMAIL_FILE_PATH}}
-    url = urlsplit(EMAIL_URL)
+def mailer(smtp: str) -> dict[str, Any]:
+    """SMTP where a URL names a server, else one file per message."""
+    if not smtp:
+        folder = env.str("EMAIL_FILE_PATH", default=".marketplace/mail")
+        return {"BACKEND": "marketplace_kit.mail.FileBackend", "OPTIONS": {"file_path": folder}}
+    url = urlsplit(smtp)
     options: dict[str, Any] = {
         "host": url.hostname,
         "port": url.port or {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}[url.scheme],
@@ -139,11 +158,11 @@ def mailer() -> dict[str, Any]:
         "timeout": 20,
     }
     if url.username:
-        options |= {"username": url.username, "password": url.password or ""}
+        options |= {"username": unquote(url.username), "password": unquote(url.password or "")}
     return {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
 
 
-MAILERS = {"default": mailer()}
+MAILERS = {"default": mailer(env.str("EMAIL_URL", default=""))}
 
 # --- safety ---
 
@@ -163,6 +182,12 @@ LOGGING = logging_config(env.str("LOG_LEVEL", default="INFO"), env.str("LOG_FORM
 # --- the packages ---
 
 KIT = {"TRUSTED_PROXIES": TRUSTED_PROXIES}
+ACCOUNTS = {
+    "SITE_NAME": "marketplace",
+    "PASSWORD_RESET_URL": env.str("PASSWORD_RESET_URL", default=f"{PUBLIC_URL}/password/reset"),
+    "EMAIL_VERIFY_URL": env.str("EMAIL_VERIFY_URL", default=f"{PUBLIC_URL}/email/verify"),
+    "MAY_SEE": "marketplace.wiring.may_see",
+}
 CATALOG = {
     "IS_PROVIDER": "marketplace.wiring.is_provider",
     "PROVIDER_FIELDS": {

@@ -5,14 +5,19 @@ Every receiver runs inside the transaction of what happened: it writes rows and 
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.dispatch import Signal
+from marketplace_accounts import signals as accounts
 from marketplace_accounts.models import User
 from marketplace_billing import signals as billing
 from marketplace_billing.models import Payment, Refund
 from marketplace_booking import signals as booking
+from marketplace_booking.actions import refuse_open_bookings
 from marketplace_booking.models import Booking
+from marketplace_catalog import actions as catalog
+from marketplace_notifications import actions as notifications
 from marketplace_notifications.actions import notify
 
 
@@ -101,6 +106,26 @@ def tell_refunded(refund: Refund, **_: Any) -> None:
     notify(payment.customer_id, "refund.succeeded", about, facts)
 
 
+# --- leaving, and taking one's data along ---
+
+
+def refuse_while_open(user: User, **_: Any) -> None:
+    """Nobody leaves the other side of a booking alone."""
+    refuse_open_bookings(user.pk)
+
+
+def withdraw_services(user_id: UUID, **_: Any) -> None:
+    catalog.withdraw_services(user_id)
+
+
+def forget_notifications(user_id: UUID, **_: Any) -> None:
+    notifications.forget(user_id)
+
+
+def export_notifications(user: User, **_: Any) -> dict[str, Any]:
+    return notifications.export(user.pk)
+
+
 REACTIONS: tuple[tuple[Signal, Any], ...] = (
     (booking.booking_created, tell_created),
     (booking.booking_confirmed, tell_confirmed),
@@ -109,6 +134,10 @@ REACTIONS: tuple[tuple[Signal, Any], ...] = (
     (billing.payment_succeeded, tell_paid),
     (billing.payment_failed, tell_not_paid),
     (billing.refund_succeeded, tell_refunded),
+    (accounts.user_erasing, refuse_while_open),
+    (accounts.user_erased, withdraw_services),
+    (accounts.user_erased, forget_notifications),
+    (accounts.user_exporting, export_notifications),
 )
 
 

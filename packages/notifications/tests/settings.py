@@ -1,7 +1,6 @@
 """The smallest foreign project: users of another kind, with integer keys, who sign in with Django's sessions."""
 
 import os
-import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -47,10 +46,7 @@ DATABASES = {
     }
 }
 DEFAULT_FROM_EMAIL = "post@example.org"
-MAIL_FOLDER = tempfile.mkdtemp()
-MAILERS = {
-    "default": {"BACKEND": "marketplace_kit.mail.FileBackend", "OPTIONS": {"file_path": MAIL_FOLDER}},
-}
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 EVENTSTREAM_STORAGE_CLASS = "marketplace_notifications.storage.NotificationStorage"
 EVENTSTREAM_CHANNELMANAGER_CLASS = "marketplace_notifications.storage.OwnChannel"
 NOTIFICATIONS = {

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
+from tests.people.models import Person
+
 from marketplace_kit import clock
 from marketplace_kit.exceptions import InvalidField
 from marketplace_scheduling import actions
@@ -14,7 +16,6 @@ from marketplace_scheduling.exceptions import ReservationLapsed, SlotUnavailable
 from marketplace_scheduling.models import Reservation, Schedule
 from marketplace_scheduling.slots import Held, Span
 from marketplace_scheduling.testing import every_day, make_reservation, make_schedule
-from tests.people.models import Person
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

@@ -10,11 +10,12 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.test.utils import CaptureQueriesContext
+from tests.people.models import Person
+
 from marketplace_kit import clock
 from marketplace_scheduling.models import RANGES, Reservation, Schedule, ScheduleException
 from marketplace_scheduling.slots import Slot, Span
 from marketplace_scheduling.testing import every_day, make_reservation, make_schedule
-from tests.people.models import Person
 
 HOUR = timedelta(hours=1)
 
@@ -150,9 +151,9 @@ class TestFreeSlots:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
         one = Reservation.objects.blocking(people[0].pk, now, now + 300 * HOUR, now).explain()
-        span, pair = Span(now, now + 300 * HOUR), {people[1].pk, people[2].pk}
+        pair = {people[1].pk, people[2].pk}
         with CaptureQueriesContext(connection) as queries:
-            Reservation.objects.blocked_by_provider(pair, span, now)
+            Reservation.objects.blocked_by_provider(pair, now, now + 300 * HOUR, now)
             with connection.cursor() as cursor:
                 cursor.execute(f"EXPLAIN {queries[0]['sql']}")
                 two = "\n".join(line for (line,) in cursor.fetchall())

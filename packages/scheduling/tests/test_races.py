@@ -10,12 +10,13 @@ from threading import Barrier
 
 import pytest
 from django.db import connection, transaction
+from tests.people.models import Person
+
 from marketplace_kit import clock
 from marketplace_scheduling import actions
 from marketplace_scheduling.exceptions import ReservationLapsed, SlotUnavailable
 from marketplace_scheduling.models import Reservation
 from marketplace_scheduling.testing import make_reservation, make_schedule
-from tests.people.models import Person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ DEFAULT = ".marketplace"
 HEADER = "# The secrets of this data dir, made once. Who has them may sign in as anybody.\n"
 
 
-class StartRefused(Exception):
+class CannotStartError(Exception):
     """The system cannot start; the message is one clear sentence."""
 
 
@@ -22,7 +22,7 @@ def webhook_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-SECRETS = {
+SECRETS: dict[str, Callable[[], str]] = {
     "SECRET_KEY": lambda: secrets.token_urlsafe(48),
     "JWT_SIGNING_KEY": lambda: secrets.token_urlsafe(48),
     "MOCK_GATEWAY_WEBHOOK_SECRET": webhook_secret,
@@ -48,13 +48,13 @@ class DataDir:
         return self.path / "mail"
 
     def make(self) -> None:
-        """Make the folder, for us alone; raises StartRefused where that is not allowed."""
+        """Make the folder, for us alone; raises CannotStartError where that is not allowed."""
         try:
             self.path.mkdir(0o700, parents=True, exist_ok=True)
             self.logs.mkdir(exist_ok=True)
             self.mail.mkdir(exist_ok=True)
         except OSError as error:
-            raise StartRefused(f"The data dir {self.path} cannot be used: {error.strerror}.") from error
+            raise CannotStartError(f"The data dir {self.path} cannot be used: {error.strerror}.") from error
 
     def known_secrets(self) -> dict[str, str]:
         """The secrets that an earlier start made; nothing where there was none."""
@@ -63,7 +63,7 @@ class DataDir:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise StartRefused(f"The data dir {self.path} belongs to another user: {error.strerror}.") from error
+            raise CannotStartError(f"The data dir {self.path} belongs to another user: {error.strerror}.") from error
         return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
     def secrets(self) -> dict[str, str]:
@@ -108,7 +108,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def chosen(argv: list[str]) -> tuple[list[str], DataDir]:
-    """The command line without `--data-dir`, wherever that stands in it, and the data dir: its, or the environment's."""
+    """The command line without its `--data-dir`, and the data dir: that one, or the environment's, or the default."""
     rest, path = [], os.environ.get(VARIABLE) or DEFAULT
     words = iter(argv)
     for word in words:

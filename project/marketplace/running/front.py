@@ -7,7 +7,7 @@ from pathlib import Path
 
 from marketplace_embedded import ports
 
-from .datadir import StartRefused
+from .datadir import CannotStartError
 
 CADDYFILE = Path(__file__).parents[1] / "Caddyfile"
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only where `--host` asks for it
@@ -22,14 +22,14 @@ class Front:
 
     @classmethod
     def at(cls, host: str, port: int) -> "Front":
-        """The front at a port that is free; raises StartRefused where it is taken."""
+        """The front at a port that is free; raises CannotStartError where it is taken."""
         front = cls(host, port or ports.pick(1)[0])
         try:
             taken = [address for address in front.addresses if not ports.is_free(front.port, address)]
         except OSError as error:
-            raise StartRefused(f"Cannot listen on {host}: {error.strerror}.") from error
+            raise CannotStartError(f"Cannot listen on {host}: {error.strerror}.") from error
         if taken:
-            raise StartRefused(
+            raise CannotStartError(
                 f"Port {port} of {taken[0]} is taken: stop what listens there, or choose another with --port."
             )
         return front

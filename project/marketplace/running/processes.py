@@ -12,7 +12,8 @@ from marketplace_embedded.process import Child, Stops, identity, kill_leftover
 
 from .datadir import DataDir
 
-# In the environment of each process that `up` starts: its data dir. So they are found, whatever became of `up`.
+# In the environment of each process that `up` starts on top of the servers: its data dir. So they are found, whatever
+# became of `up`. The servers' own folders are locked by whatever is left of them.
 MARK = "MARKETPLACE_UP"
 MOST_WORKERS = 4
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 
 @dataclass
@@ -33,10 +32,8 @@ class Report:
 
     def table(self, rows: Sequence[tuple[str, str]]) -> None:
         """Names and values, side by side."""
-        table = Table.grid(padding=(0, 2))
         for name, value in rows:
-            table.add_row(f"  [dim]{escape(name)}[/]", escape(value), style=None)
-        self.console.print(table)
+            self.console.print(f"  [dim]{escape(name):<9}[/]{escape(value)}")
 
     @property
     def seconds(self) -> float:

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from .datadir import DataDir, StartRefused, webhook_secret
+from .datadir import CannotStartError, DataDir, webhook_secret
 
 if TYPE_CHECKING:
     from marketplace_embedded.server import Server
 
-VARIABLES = {"DATABASE_URL": "PostgreSQL", "CACHE_URL": "Valkey", "S3_ENDPOINT_URL": "an S3 storage"}
+VARIABLES = {"DATABASE_URL": "PostgreSQL", "CACHE_URL": "Valkey", "S3_ENDPOINT_URL": "S3 storage"}
 
 # What lets the settings load for commands that talk to no server.
 NOWHERE = {
@@ -42,26 +42,28 @@ def fill_secrets(values: Mapping[str, str]) -> None:
 
 
 def require_wheels(variables: list[str]) -> None:
-    """Raise StartRefused where the package that could start these servers is not installed."""
+    """Raise CannotStartError where the package that could start these servers is not installed."""
     if find_spec("marketplace_embedded") is None:
-        names = " and ".join(f"{VARIABLES[variable]} ({variable})" for variable in variables)
-        raise StartRefused(
-            f"The environment names no {names}, and marketplace-embedded, which could start it, is not installed."
+        names = [f"{VARIABLES[variable]} ({variable})" for variable in variables] or ["front"]
+        raise CannotStartError(
+            f"The environment names no {', no '.join(names)}, and marketplace-embedded, which starts one, is missing."
         )
 
 
 def own(data: DataDir, variables: list[str]) -> "list[Server]":
-    """Servers from wheels for those that are missing, not started yet."""
+    """Servers from wheels for those that are missing, not started yet. The secrets must be in the environment."""
     from marketplace_embedded.postgres import Postgres  # not part of a production image
     from marketplace_embedded.storage import ObjectStorage
     from marketplace_embedded.valkey import Valkey
 
-    keys = data.secrets()
+    storage = ObjectStorage(
+        data.path / "storage",
+        bucket=os.environ.get("S3_BUCKET") or "marketplace",
+        keys=(os.environ["S3_ACCESS_KEY_ID"], os.environ["S3_SECRET_ACCESS_KEY"]),
+    )
     # initdb blocks, so PostgreSQL comes last: the others come up meanwhile.
     made: dict[str, Server] = {
-        "S3_ENDPOINT_URL": ObjectStorage(
-            data.path / "storage", keys=(keys["S3_ACCESS_KEY_ID"], keys["S3_SECRET_ACCESS_KEY"])
-        ),
+        "S3_ENDPOINT_URL": storage,
         "CACHE_URL": Valkey(data.path / "valkey"),
         "DATABASE_URL": Postgres(data.path / "postgres"),
     }
@@ -99,7 +101,7 @@ def started(data: DataDir, absent: list[str]) -> Iterator[None]:
     try:
         start_all(servers)
     except EmbeddedError as error:
-        raise StartRefused(str(error)) from error
+        raise CannotStartError(str(error)) from error
     try:
         for server in servers:
             fill(server.env())

@@ -4,8 +4,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -18,12 +18,13 @@ from marketplace_embedded.lock import FolderLock
 from marketplace_embedded.server import Server, start_all
 
 from . import front, processes, servers, supervisor
-from .datadir import VARIABLE, DataDir, StartRefused
+from .datadir import VARIABLE, CannotStartError, DataDir
 from .report import Report
-from .supervisor import Unit, Watched
+from .supervisor import Watched
 
 LOOK_EVERY = 0.2  # seconds
 READY_WITHIN = 90.0  # seconds; a loaded machine is slow
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SIGN_INS = ("customer@example.com", "provider@example.com", "admin@example.com")
 PASSWORD = "marketplace-demo"  # noqa: S105 - it is printed
 
@@ -40,52 +41,45 @@ class Up:
     front: front.Front
     demo_data: bool
     report: Report = field(default_factory=Report)
-    units: list[Unit] = field(default_factory=list)
+    watched: list[Watched] = field(default_factory=list)
 
     def run(self) -> None:
         """Start everything, look after it, and stop everything when SIGINT or SIGTERM comes."""
-        with ExitStack() as stack:
-            stack.enter_context(_stopping_on_signals())
-            stack.callback(self._stop)
+        try:
             self._start()
             self._announce()
-            self._watch()
+            while True:
+                self._look()
+                time.sleep(LOOK_EVERY)
+        finally:
+            self._stop()
 
     def _start(self) -> None:
         api, stream, metrics = ports.pick(3)
-        with self.report.step(self._servers_title()):
-            self._start_servers()
+        absent = servers.missing()
+        with self.report.step(", ".join(servers.VARIABLES[name] for name in absent) or "Environment"):
+            self._start_servers(absent)
         self._set_environment(metrics)
         self.data.note_run(url=self.front.url, ready=False, env=self._addresses())
-        with self.report.step("Database brought up to date"):
+        with self.report.step("Migrations"):
             _migrate()
         self._start_processes(api, stream)
         if self.demo_data:
-            with self.report.step("Demo data in place"):
+            with self.report.step("Demo data"):
                 _seed()
-        with self.report.step("API, stream, worker and front answer"):
+        with self.report.step("API, stream, worker, front"):
             self._await(stream)
         self.data.note_run(url=self.front.url, ready=True, env=self._addresses())
 
-    def _servers_title(self) -> str:
-        names = [servers.VARIABLES[variable] for variable in servers.missing()]
-        return f"{', '.join(names)} started" if names else "Servers as the environment names them"
-
-    def _start_servers(self) -> None:
-        absent = servers.missing()
+    def _start_servers(self, absent: list[str]) -> None:
         servers.fill_secrets(self.data.secrets())
         if "S3_ENDPOINT_URL" in absent:
             os.environ.setdefault("S3_PUBLIC_ENDPOINT_URL", self.front.url)
         own = servers.own(self.data, absent)
-        for server in own:
-            self._adopt(server)
+        self.watched += map(Watched, own)
         start_all(own)
         for server in own:
             servers.fill(server.env())
-
-    def _adopt(self, server: Server) -> None:
-        server.extra_env = {processes.MARK: str(self.data.path)}
-        self.units.append(server)
 
     def _set_environment(self, metrics: int) -> None:
         os.environ[VARIABLE] = str(self.data.path)
@@ -106,29 +100,25 @@ class Up:
         return {name: os.environ[name] for name in names if name in os.environ}
 
     def _start_processes(self, api: int, stream: int) -> None:
+        mark = {processes.MARK: str(self.data.path)}
         caddy = Caddy(
             self.data.path / "caddy",
             front.CADDYFILE,
             port=self.front.port,
-            variables=front.variables(self.front, api, stream),
+            variables=front.variables(self.front, api, stream) | mark,
         )
         caddy.log = self.data.logs / "caddy.log"
-        self._adopt(caddy)
-        caddy.launch()
-        env = os.environ | {processes.MARK: str(self.data.path)}
-        for process in processes.web(self.data, env, api, stream):
-            self.units.append(process)
-            process.launch()
+        for unit in (caddy, *processes.web(self.data, os.environ | mark, api, stream)):
+            self.watched.append(Watched(unit))
+            unit.launch()
         caddy.wait()
 
     def _await(self, stream: int) -> None:
-        watched = [Watched(unit) for unit in self.units]
         deadline = time.monotonic() + READY_WITHIN
         while not (_answers(f"{self.front.url}/api/health/live") and _accepts(stream)):
-            for one in watched:
-                one.look(self.report.say)
+            self._look()
             if time.monotonic() > deadline:
-                raise StartRefused(f"The system does not answer; its logs are in {self.data.logs}.")
+                raise CannotStartError(f"The system does not answer; its logs are in {self.data.logs}.")
             time.sleep(LOOK_EVERY / 2)
 
     def _announce(self) -> None:
@@ -141,35 +131,35 @@ class Up:
             rows += [("Sign in", f"{' · '.join(SIGN_INS)}, password {PASSWORD}")]
         self.report.table(rows)
 
-    def _watch(self) -> None:
-        watched = [Watched(unit) for unit in self.units]
-        while True:
-            for one in watched:
-                one.look(self.report.say)
-            time.sleep(LOOK_EVERY)
+    def _look(self) -> None:
+        for one in self.watched:
+            one.look(self.report.say)
 
     def _stop(self) -> None:
         """The processes first: they still need the servers."""
-        own = [unit for unit in self.units if isinstance(unit, Server) and not isinstance(unit, Caddy)]
-        if self.units:
-            with self.report.step("Everything stopped"):
-                supervisor.stop_all(unit for unit in self.units if unit not in own)
-                supervisor.stop_all(own)
+        _ignore_signals()
+        units = [one.unit for one in self.watched]
+        ours = [unit for unit in units if isinstance(unit, Server) and not isinstance(unit, Caddy)]
+        if units:
+            with self.report.step("Stopping"):
+                supervisor.stop_all(unit for unit in units if unit not in ours)
+                supervisor.stop_all(ours)
         self.data.forget_run()
 
 
 def run(data: DataDir, *, host: str, port: int, demo_data: bool) -> None:
-    """Run the system until SIGINT or SIGTERM; raises StartRefused, having changed nothing, where it cannot start."""
-    data.make()
+    """Run the system until SIGINT or SIGTERM; raises CannotStartError where it cannot start."""
     lock = FolderLock(data.path)
     try:
-        _take(lock, data)
-        processes.end_leftovers(data)
-        at = front.Front.at(host, port)
-        processes.rotate(data.logs)
-        Up(data, at, demo_data).run()
+        with _stopping_on_signals():
+            data.make()
+            _take(lock, data)
+            processes.end_leftovers(data)
+            at = front.Front.at(host, port)
+            processes.rotate(data.logs)
+            Up(data, at, demo_data).run()
     except EmbeddedError as error:
-        raise StartRefused(str(error)) from error
+        raise CannotStartError(str(error)) from error
     except Stop:
         return
     finally:
@@ -182,7 +172,7 @@ def _take(lock: FolderLock, data: DataDir) -> None:
     except EmbeddedError as error:
         other = data.run()
         what = f"process {other['pid']} runs the system at {other['url']}" if other else str(error)
-        raise StartRefused(
+        raise CannotStartError(
             f"The data dir {data.path} is in use: {what}. Stop it first, or choose another with --data-dir."
         ) from error
 
@@ -192,18 +182,23 @@ def _stopping_on_signals() -> Iterator[None]:
     """Raise Stop at the first signal and take no notice of further ones: what is being stopped is stopped."""
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        for one in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(one, signal.SIG_IGN)
+        _ignore_signals()
         raise Stop
 
-    before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
-    for one in (signal.SIGINT, signal.SIGTERM):
-        before[one] = signal.signal(one, stop)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number in SIGNALS:
+        if number != signal.SIGHUP or before[number] != signal.SIG_IGN:  # nohup means it
+            signal.signal(number, stop)
     try:
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ignore_signals() -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _migrate() -> None:

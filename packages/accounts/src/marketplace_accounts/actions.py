@@ -8,12 +8,13 @@ from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
+
 from marketplace_kit.clock import now
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.ids import uuid7
+from marketplace_kit.jobs import defer
 from marketplace_kit.transactions import action
 from marketplace_media import actions as media
-from procrastinate.contrib.django import app
 
 from . import mailed, signals, tokens
 from .exceptions import (
@@ -36,6 +37,9 @@ class Client(NamedTuple):
     user_agent: str = ""
 
 
+NOWHERE = Client()
+
+
 class SignedIn(NamedTuple):
     """What a fresh session hands out."""
 
@@ -49,7 +53,7 @@ class SignedIn(NamedTuple):
 
 
 @action
-def register(email: str, password: str, role: Role, profile: dict[str, Any], client: Client = Client()) -> SignedIn:
+def register(email: str, password: str, role: Role, profile: dict[str, Any], client: Client = NOWHERE) -> SignedIn:
     """Store a user and sign him in; a mail to verify the address follows. EmailTaken, WeakPassword."""
     user = User(email=email, role=role)
     filled = Profile(user=user, **profile)
@@ -70,7 +74,7 @@ def register(email: str, password: str, role: Role, profile: dict[str, Any], cli
 
 
 @action
-def log_in(email: str, password: str, client: Client = Client()) -> SignedIn:
+def log_in(email: str, password: str, client: Client = NOWHERE) -> SignedIn:
     """Open a session. InvalidCredentials, after the same work whether or not there is such a user."""
     user = User.objects.with_profile().with_email(email).first()
     if user is None:
@@ -217,7 +221,8 @@ def _user_with_password(user_id: UUID, password: str, pointer: str) -> User:
 def forgot_password(email: str) -> None:
     """Have a link mailed with which to set a new password. For an unknown address the same is done, but the mail."""
     user_id = User.objects.active().with_email(email).values_list("pk", flat=True).first()
-    _later("send_password_reset", token_id=uuid7(), user_id=user_id)
+    known = None if user_id is None else str(user_id)
+    defer("marketplace_accounts.send_password_reset", token_id=str(uuid7()), user_id=known)
 
 
 @action
@@ -242,13 +247,8 @@ def set_password(user: User, password: str) -> None:
 # --- mailed links ---
 
 
-def _later(task: str, **ids: Any) -> None:
-    values = {name: None if value is None else str(value) for name, value in ids.items()}
-    app.configure_task(f"marketplace_accounts.{task}").defer(**values)
-
-
 def _send_verification(user: User) -> None:
-    _later("send_email_verification", token_id=uuid7(), user_id=user.pk)
+    defer("marketplace_accounts.send_email_verification", token_id=str(uuid7()), user_id=str(user.pk))
 
 
 def make_secret(token_id: UUID, user: User, purpose: Purpose) -> str:
@@ -312,7 +312,7 @@ def _tell_profile_changed(user_id: UUID) -> None:
     signals.profile_changed.send(sender=User, user=user)
 
 
-def set_avatar(user_id: UUID, upload: UploadedFile) -> None:
+def set_avatar(user_id: UUID, upload: "UploadedFile[bytes]") -> None:
     """Show an image with the profile, instead of the one before. Refuses as media.actions.store_image does.
 
     Not one transaction: the image goes to the storage first.

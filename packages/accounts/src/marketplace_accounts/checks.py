@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning
+from django.contrib.auth.hashers import Argon2PasswordHasher, get_hasher
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as Caution
 
 SHORTEST_KEY = 32  # bytes: RFC 7518 asks HS256 for as many as its hash has
 
@@ -25,7 +27,7 @@ def _check_jwt() -> list[CheckMessage]:
     given: dict[str, Any] = getattr(settings, "NINJA_JWT", {})
     missing = sorted(jwt_settings("").keys() - given.keys())
     if missing or hasattr(settings, "SIMPLE_JWT"):
-        text = f"NINJA_JWT must be made by marketplace_accounts.jwt.jwt_settings(), without SIMPLE_JWT. Unset: {missing}"
+        text = f"Make NINJA_JWT by marketplace_accounts.jwt.jwt_settings(), and leave SIMPLE_JWT. Unset: {missing}"
         return [Error(text, id="marketplace_accounts.E002")]
     found: list[CheckMessage] = []
     if len(given["SIGNING_KEY"].encode()) < SHORTEST_KEY or given["SIGNING_KEY"] == settings.SECRET_KEY:
@@ -38,8 +40,8 @@ def _check_jwt() -> list[CheckMessage]:
 
 def _check_passwords() -> list[CheckMessage]:
     found: list[CheckMessage] = []
-    if "Argon2" not in settings.PASSWORD_HASHERS[0]:
-        found.append(Warning("PASSWORD_HASHERS should begin with Argon2.", id="marketplace_accounts.W001"))
+    if not isinstance(get_hasher(), Argon2PasswordHasher):
+        found.append(Caution("PASSWORD_HASHERS should begin with Argon2.", id="marketplace_accounts.W001"))
     if not settings.AUTH_PASSWORD_VALIDATORS:
-        found.append(Warning("AUTH_PASSWORD_VALIDATORS is empty: any password is taken.", id="marketplace_accounts.W002"))
+        found.append(Caution("Without AUTH_PASSWORD_VALIDATORS any password is taken.", id="marketplace_accounts.W002"))
     return found

@@ -26,13 +26,13 @@ class EndReason(TextChoices):
     LOGGED_OUT = "logged_out"
     ENDED = "ended", "ended from another session"
     REUSED = "reused", "a refresh token was used twice"
-    PASSWORD_CHANGED = "password_changed"
-    PASSWORD_RESET = "password_reset"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    PASSWORD_RESET = "password_reset"  # noqa: S105
     BY_STAFF = "by_staff"
 
 
 class Purpose(TextChoices):
     """What a mailed token is good for."""
 
-    PASSWORD_RESET = "password_reset"
+    PASSWORD_RESET = "password_reset"  # noqa: S105
     EMAIL_VERIFY = "email_verify"

@@ -10,6 +10,7 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import Q
+
 from marketplace_kit.clock import now
 from marketplace_kit.ids import uuid7
 from marketplace_media.models import File
@@ -37,7 +38,10 @@ class UserQuerySet(models.QuerySet["User"]):
         return self.select_related("profile__avatar")
 
 
-class UserManager(BaseUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
+_UserManager = BaseUserManager.from_queryset(UserQuerySet)
+
+
+class UserManager(_UserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Store a user with an empty profile; `profile={...}` fills it."""
         profile = fields.pop("profile", {})
@@ -180,8 +184,7 @@ class Session(models.Model):
     class Meta:
         constraints = (
             models.CheckConstraint(
-                condition=Q(ended_at=None, end_reason="")
-                | Q(ended_at__isnull=False, end_reason__in=EndReason.values),
+                condition=Q(ended_at=None, end_reason="") | Q(ended_at__isnull=False, end_reason__in=EndReason.values),
                 name="accounts_session_end_has_reason",
             ),
         )

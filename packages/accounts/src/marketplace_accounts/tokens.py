@@ -6,11 +6,12 @@ from typing import Any, NamedTuple, Self
 from uuid import UUID, uuid4
 
 import jwt
-from marketplace_kit.clock import now
 from ninja_jwt.backends import TokenBackend
 from ninja_jwt.exceptions import TokenBackendError, TokenError
 from ninja_jwt.settings import api_settings
 from ninja_jwt.tokens import Token
+
+from marketplace_kit.clock import now
 
 from .exceptions import TokenNotValid
 

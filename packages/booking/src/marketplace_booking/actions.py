@@ -12,7 +12,7 @@ from marketplace_kit.exceptions import NotFound
 from marketplace_kit.transactions import action, lock_row
 from marketplace_scheduling import actions as scheduling
 
-from .exceptions import NotYourMove, OwnService, TooEarly, TooLate
+from .exceptions import NotYourMove, OpenBookings, OwnService, TooEarly, TooLate
 from .lifecycle import CANCEL, COMPLETE, CONFIRM, Event, Move, Party, Status
 from .models import Booking, HistoryEntry
 from .signals import booking_cancelled, booking_completed, booking_confirmed, booking_created
@@ -64,7 +64,7 @@ def confirm_booking(user: AbstractBaseUser, booking: Booking) -> Booking:
     booking, before = _move(user, booking, CONFIRM)
     if booking.has_started:
         raise TooLate
-    scheduling.make_firm(booking.reservation_id)
+    scheduling.make_firm(booking.held_time)
     return _settle(booking, CONFIRM, before, user, booking_confirmed)
 
 
@@ -84,11 +84,17 @@ def cancel_booking(user: AbstractBaseUser, booking: Booking, reason: str | None 
     party = booking.party_of(user)
     if booking.has_started and party is not Party.STAFF:
         raise TooLate
-    reservation_id, booking.reservation = booking.reservation_id, None
+    held, booking.reservation = booking.held_time, None
     booking.cancelled_by, booking.cancellation_reason = party, reason or None
     settled = _settle(booking, CANCEL, before, user, booking_cancelled)
-    scheduling.release(reservation_id)
+    scheduling.release(held)
     return settled
+
+
+def refuse_open_bookings(user_id: Any) -> None:
+    """OpenBookings while the user is on either side of one that is still to come about."""
+    if Booking.objects.of(user_id).open().exists():
+        raise OpenBookings
 
 
 def _bookable(service: Service) -> Service:

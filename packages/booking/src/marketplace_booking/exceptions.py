@@ -32,3 +32,9 @@ class NotYourMove(DomainError):
 
     status = 403
     code = "forbidden"
+
+
+class OpenBookings(DomainError):
+    """There are bookings still to come about: complete or cancel them first."""
+
+    code = "open_bookings"

@@ -83,8 +83,9 @@ class Booking(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(status=Status.CANCELLED, cancelled_by__isnull=False, reservation__isnull=True)
-                | Q(~Q(status=Status.CANCELLED), cancelled_by__isnull=True),
-                name="booking_cancelled_by_somebody",
+                | Q(status__in=(Status.PENDING, Status.CONFIRMED), cancelled_by=None, reservation__isnull=False)
+                | Q(status=Status.COMPLETED, cancelled_by=None),
+                name="booking_holds_its_time_until_cancelled",
             ),
         )
         indexes = (
@@ -96,6 +97,12 @@ class Booking(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scheduled_at:%Y-%m-%d %H:%M}Z, {self.status}"
+
+    @property
+    def held_time(self) -> UUID:
+        """The reservation of a booking that is open: a constraint says that it has one."""
+        assert self.reservation_id is not None
+        return self.reservation_id
 
     @property
     def has_started(self) -> bool:

@@ -76,6 +76,15 @@ def delete_service(user: AbstractBaseUser, service: Service) -> None:
 
 
 @action
+def withdraw_services(provider_id: Any) -> None:
+    """Take all services of a provider who leaves out of the catalog."""
+    for service in Service.objects.live().offered_by(provider_id).select_for_update():
+        service.deleted_at = service.updated_at = now()
+        service.save(update_fields=["deleted_at", "updated_at"])
+        service_deleted.send(sender=Service, service=service)
+
+
+@action
 def add_image(user: AbstractBaseUser, service: Service, file: File) -> ServiceFile:
     """Show `file` behind the images that are there. NotYourService, TooManyFiles."""
     locked = lock_row(Service.objects.live(), service.pk)

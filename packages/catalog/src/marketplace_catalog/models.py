@@ -135,6 +135,12 @@ class Service(models.Model):
     updated_at = models.DateTimeField(default=now, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
 
+    # What `with_details` brings along.
+    shown_images: "list[ServiceFile]"
+    provider_first_name: str
+    provider_last_name: str
+    provider_avatar_key: str | None
+
     objects = ServiceQuerySet.as_manager()
 
     class Meta:
@@ -166,19 +172,18 @@ class Service(models.Model):
     @property
     def provider_card(self) -> ProviderCard:
         """What is shown of the provider; the row comes from `with_details()`."""
-        key = getattr(self, "provider_avatar_key", None)
+        key = getattr(self, "provider_avatar_key", None)  # a project need not have pictures
         return ProviderCard(
             id=self.provider_id,
-            first_name=getattr(self, "provider_first_name", ""),
-            last_name=getattr(self, "provider_last_name", ""),
+            first_name=self.provider_first_name,
+            last_name=self.provider_last_name,
             avatar_url=url_of(key) if key else None,
         )
 
     @property
     def image_urls(self) -> list[str]:
         """The addresses of its images, in their order; the row comes from `with_details()`."""
-        shown: list[ServiceFile] = getattr(self, "shown_images", [])
-        return [item.file.url for item in shown]
+        return [item.file.url for item in self.shown_images]
 
     @property
     def rating(self) -> Rating:

@@ -74,6 +74,8 @@ def main(options: dict[str, Any], command: list[str]) -> None:
     if os.getppid() != options["parent"]:
         sys.exit(CANNOT_RUN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # an owner that ignores them would pass that on
+        signal.signal(number, signal.SIG_DFL)
     os.execv(command[0], command)  # noqa: S606 - no shell is what we want
 
 

@@ -35,7 +35,6 @@ class Server(ABC):
         self.folder = Path(folder).absolute()
         self.log = self.folder / f"{self.name}.log"
         self.ports: list[int] = []
-        self.extra_env: dict[str, str] = {}  # for its process, for instance a mark to find it by
         self._lock = FolderLock(self.folder)
         self._child: Child | None = None
         self._started = False
@@ -119,7 +118,7 @@ class Server(ABC):
         child = Child(
             command=self.command(),
             log=self.log,
-            env=self.child_env() | self.extra_env,
+            env=self.child_env(),
             cwd=self.folder,
             account=self.account(),
             death=self.death,

@@ -8,7 +8,7 @@ import structlog
 
 def logging_config(level: str, style: str) -> dict[str, Any]:
     """Django's LOGGING: everything to standard error, `style` being `json` or `console`."""
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

@@ -8,9 +8,9 @@ MAX_AMOUNT = Decimal("999999999.99")
 
 # ISO 4217's table, without the codes that have no minor unit (gold, test codes, special drawing rights).
 EXPONENTS: dict[str, int] = {
-    code: int(entry["CcyMnrUnts"])
+    code: int(units)
     for code, entry in raw_table.items()
-    if code and entry["CcyMnrUnts"] and entry["CcyMnrUnts"].isdigit()
+    if code and isinstance(units := entry["CcyMnrUnts"], str) and units.isdigit()
 }
 
 

@@ -4,7 +4,7 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, override
 
 import orjson
 from django.core.exceptions import ValidationError
@@ -30,7 +30,8 @@ class Page[T](Out):
     next_cursor: str | None
 
     @classmethod
-    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+    @override
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
         return f"{params[0].__name__}Page"
 
 
@@ -40,7 +41,8 @@ class Whole[T](Out):
     items: list[T]
 
     @classmethod
-    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+    @override
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
         return f"{params[0].__name__}List"
 
 
@@ -85,6 +87,6 @@ def _decode(rows: QuerySet[Any], cursor: str, order: Sequence[str]) -> tuple[Any
         if kind != ",".join(order) or len(values) != len(order):
             raise ValueError(kind)
         fields = [rows.model._meta.get_field(name.removeprefix("-")) for name in order]
-        return tuple(f.to_python(v) for f, v in zip(fields, values, strict=True))  # type: ignore[union-attr]
+        return tuple(f.to_python(v) for f, v in zip(fields, values, strict=True))
     except (ValueError, TypeError, binascii.Error, ValidationError) as error:
         raise InvalidField("query/cursor", "invalid_cursor", "This is not a cursor of this list.") from error

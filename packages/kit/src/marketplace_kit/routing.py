@@ -53,7 +53,7 @@ def guard(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBas
 
     A decorator for `api.add_decorator(guard, mode="view")`.
     """
-    operation: Operation = inspect.unwrap(run).__self__  # type: ignore[attr-defined]
+    operation: Operation = inspect.unwrap(run).__self__
     endpoint = operation.view_func
     upload_limit: int | None = getattr(endpoint, "upload_limit", None)
     takes_json = any(m.__ninja_param_source__ == "body" for m in operation.models)

@@ -97,7 +97,7 @@ def _merged(title: str, error: ValidationError | None, wrong: list[Wrong]) -> Va
         title,
         [
             # The message is text, not a template of PydanticCustomError's.
-            InitErrorDetails(type=PydanticCustomError(code, "{said}", {"said": detail}), loc=place, input=given)  # type: ignore[arg-type]
+            InitErrorDetails(type=PydanticCustomError(code, "{said}", {"said": detail}), loc=place, input=given)
             for place, code, detail, given in lines
         ],
     )

@@ -25,9 +25,9 @@ class PackageSettings:
         cls._name = name
 
     def __getattribute__(self, key: str) -> Any:
-        default = object.__getattribute__(self, key)
         if not key.isupper():
-            return default
+            return object.__getattribute__(self, key)
+        default = getattr(type(self), key)  # from the class: a function there must not become a method
         return getattr(django_settings, type(self)._name, {}).get(key, default)
 
     def call(self, key: str, *args: Any) -> Any:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from django.core.files.base import File
 from django.http import HttpResponse
 from django.test import Client
 from procrastinate.contrib.django import app
@@ -30,7 +29,7 @@ class JsonClient(Client):
     def delete(self, path: str, body: Any = None, **extra: Any) -> HttpResponse:  # type: ignore[override]
         return self._send("DELETE", path, body, **extra)
 
-    def upload(self, path: str, file: File | Any, *, method: str = "POST") -> HttpResponse:
+    def upload(self, path: str, file: Any, *, method: str = "POST") -> HttpResponse:
         """Send `file` as the part named `file`."""
         from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
@@ -51,6 +50,6 @@ def run_jobs(limit: int = 1000) -> int:
         task: Callable[..., Any] = app.tasks[job.task_name].func
         task(**job.args)
         # The model refuses writes of its own; an UPDATE on the queryset is what a finished job looks like.
-        ProcrastinateJob.objects.filter(pk=job.pk)._raw_delete(using="default")  # type: ignore[attr-defined]
+        ProcrastinateJob.objects.filter(pk=job.pk)._raw_delete(using="default")
         done += 1
     raise AssertionError(f"more than {limit} jobs: one defers itself")

@@ -24,7 +24,7 @@ class MalformedUpload(DomainError):
     code = "malformed_multipart"
 
 
-def read_one(request: HttpRequest, limit: int) -> UploadedFile:
+def read_one(request: HttpRequest, limit: int) -> "UploadedFile[bytes]":
     """The part named `file`. TooLarge above `limit` bytes, InvalidField at `/file` where it is missing or doubled.
 
     Reads the stream itself: Django parses multipart bodies of POST only.
@@ -39,7 +39,7 @@ def read_one(request: HttpRequest, limit: int) -> UploadedFile:
     found = request._files.getlist("file")  # type: ignore[attr-defined]
     if len(found) != 1:
         raise InvalidField("/file", "missing" if not found else "too_many", "Send one part named `file`.")
-    file = cast(UploadedFile, found[0])
+    file = cast("UploadedFile[bytes]", found[0])
     if (file.size or 0) > limit:
         raise TooLarge(f"The file may have {limit} bytes at the most.")
     return file

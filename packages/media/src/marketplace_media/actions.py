@@ -7,10 +7,10 @@ from typing import Any
 
 import structlog
 from django.core.files.uploadedfile import UploadedFile
-from procrastinate.contrib.django import app
 
 from marketplace_kit.exceptions import ServiceUnavailable
 from marketplace_kit.ids import uuid7
+from marketplace_kit.jobs import defer
 from marketplace_kit.schemas import clean_line
 from marketplace_kit.transactions import action
 from marketplace_kit.uploads import TooLarge
@@ -22,7 +22,7 @@ from .models import File
 log = structlog.get_logger(__name__)
 
 
-def store_image(owner_id: Any, upload: UploadedFile) -> File:
+def store_image(owner_id: Any, upload: "UploadedFile[bytes]") -> File:
     """Check, clean and store an uploaded image: its object first, then its row. Call it outside of a transaction.
 
     TooLarge, NotAnImage, TooManyPixels; StorageUnavailable, with nothing stored.
@@ -69,7 +69,7 @@ def delete_file(file_id: Any) -> None:
     file = File.objects.filter(pk=file_id).first()
     if file is not None:
         file.delete()
-        app.configure_task("marketplace_media.delete_object").defer(key=file.key)
+        defer("marketplace_media.delete_object", key=file.key)
 
 
 def safe_filename(name: str, endings: tuple[str, ...]) -> str:

@@ -28,10 +28,16 @@ def put(key: str, content: bytes, content_type: str, filename: str) -> None:
         )
 
 
+def ping() -> None:
+    """Ask for the bucket. StorageUnavailable where the storage does not answer, or has none of that name."""
+    with _refusing():
+        _storage().connection.meta.client.head_bucket(Bucket=conf.BUCKET)
+
+
 def delete(key: str) -> None:
     """Delete an object; that it is gone already is no error. StorageUnavailable where the storage is away."""
     with _refusing():
-        _storage().delete(key)
+        _storage().bucket.Object(key).delete()
 
 
 @contextmanager
@@ -66,7 +72,7 @@ def _opened(endpoint: str, bucket: str, region: str, key: str, secret: str, time
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return S3Storage(
+    return S3Storage(  # type: ignore[no-untyped-call]
         endpoint_url=endpoint,
         bucket_name=bucket,
         region_name=region,

@@ -27,17 +27,17 @@ UNSUBSCRIBE = Signer(sep=".", salt="marketplace_notifications.unsubscribe")
 
 
 @action
-def notify(user_id: Any, type: str, data: dict[str, Any], context: dict[str, Any]) -> Notification:
+def notify(user_id: Any, kind: str, data: dict[str, Any], context: dict[str, Any]) -> Notification:
     """Tell a user: worded, stored and sent on its way in the caller's transaction, as his preferences say.
 
-    `data` names what it is about, for programs; `context` holds the plain facts for the templates. Raises ValueError
-    for a type that TYPES lacks, TemplateDoesNotExist where it has no words.
+    `kind` is one of TYPES, `data` names what it is about, for programs, and `context` holds the plain facts for the
+    templates. Raises ValueError for a kind that TYPES lacks, TemplateDoesNotExist where it has no words.
     """
-    wish = Preference.objects.wish_of(user_id, type)
+    wish = Preference.objects.wish_of(user_id, kind)
     data, context = rendering.plain(data), rendering.plain(context)
-    title, body = rendering.title_and_body(type, data, context)
+    title, body = rendering.title_and_body(kind, data, context)
     notification = Notification.objects.create(
-        user_id=user_id, type=type, title=title, body=body, data=data, context=context, in_app=wish.in_app
+        user_id=user_id, type=kind, title=title, body=body, data=data, context=context, in_app=wish.in_app
     )
     if wish.in_app:
         # One job for each, although one could number many. "Not while one is waiting" would lose some: the job that
@@ -100,26 +100,26 @@ def _unsubscribe_headers(notification: Notification) -> dict[str, str]:
     }
 
 
-def unsubscribe_token(user_id: Any, type: str) -> str:
+def unsubscribe_token(user_id: Any, kind: str) -> str:
     """What lets whoever holds it stop one user's mails of one type, and nothing else. It doesn't expire."""
-    return UNSUBSCRIBE.sign_object([str(user_id), type])
+    return UNSUBSCRIBE.sign_object([str(user_id), kind])
 
 
 @action
 def unsubscribe(token: str) -> None:
     """Stop the mails that the token names. Raises InvalidToken."""
-    user_id, type = _unsigned(token)
-    if type not in conf.TYPES or not get_user_model()._default_manager.filter(pk=user_id).exists():
+    user_id, kind = _unsigned(token)
+    if kind not in conf.TYPES or not get_user_model()._default_manager.filter(pk=user_id).exists():
         raise InvalidToken
-    _choose(user_id, Choice(type, email=False))
+    _choose(user_id, Choice(kind, email=False))
 
 
 def _unsigned(token: str) -> tuple[str, str]:
     try:
-        user_id, type = UNSUBSCRIBE.unsign_object(token)
+        user_id, kind = UNSUBSCRIBE.unsign_object(token)
     except (BadSignature, ValueError) as error:  # ValueError: text that can't be encoded, let alone be signed
         raise InvalidToken from error
-    return user_id, type
+    return user_id, kind
 
 
 @action
@@ -146,9 +146,8 @@ class Choice(NamedTuple):
 @action
 def set_preferences(user_id: Any, choices: Sequence[Choice]) -> None:
     """Change the channels of the types that are named. ValueError for a type that TYPES lacks."""
-    for choice in sorted(
-        choices, key=lambda choice: choice.type
-    ):  # the same order for everybody: two at once wait, and don't deadlock
+    # In the same order for everybody, so that of two at once one waits.
+    for choice in sorted(choices, key=lambda choice: choice.type):
         _choose(user_id, choice)
 
 
@@ -192,11 +191,10 @@ def forget(user_id: Any) -> None:
     StreamTicket.objects.filter(user=user_id).delete()
 
 
-def export(user_id: Any) -> dict[str, list[dict[str, Any]]]:
+def export(user_id: Any) -> dict[str, list[Any]]:
     """All that is kept on a user, as plain data."""
-    notifications = Notification.objects.of(user_id).order_by("created_at", "id")
-    wishes = Preference.objects.wishes_of(user_id)
+    told = Notification.objects.of(user_id).order_by("created_at", "id")
     return {
-        "notifications": list(notifications.values("id", "type", "title", "body", "data", "read_at", "created_at")),
-        "notification_preferences": [wish._asdict() for wish in wishes],
+        "notifications": [*told.values("id", "type", "title", "body", "data", "read_at", "created_at")],
+        "notification_preferences": [wish._asdict() for wish in Preference.objects.wishes_of(user_id)],
     }

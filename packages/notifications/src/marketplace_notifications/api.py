@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Query, Status
 
-from marketplace_kit.exceptions import NotFound, Unauthenticated
+from marketplace_kit.exceptions import InvalidField, NotFound, Unauthenticated
 from marketplace_kit.pagination import Page, Slice, Whole, paginate
 from marketplace_kit.routing import Router, ignores_authorization, refuses
 from marketplace_kit.users import user_of
@@ -63,7 +63,7 @@ def mark_all_notifications_read(request: HttpRequest) -> Status[None]:
 
 
 @router.get("/stream", response={200: None}, openapi_extra=STREAM)
-@refuses(Unauthenticated, InvalidTicket, TooManyStreams, StreamElsewhere)
+@refuses(Unauthenticated, InvalidTicket, InvalidField, TooManyStreams, StreamElsewhere)
 def stream_notifications(request: HttpRequest) -> NoReturn:
     """The caller's notifications as they come, as Server-Sent Events.
 
@@ -92,7 +92,7 @@ def get_notification_preferences(request: HttpRequest) -> dict[str, Any]:
 def set_notification_preferences(request: HttpRequest, body: schemas.SetPreferences) -> dict[str, Any]:
     """Change the channels of the types that are named; the others stay."""
     user = user_of(request)
-    actions.set_preferences(user.pk, [actions.Choice(item.type, item.email, item.in_app) for item in body.items])
+    actions.set_preferences(user.pk, [actions.Choice(**item.given()) for item in body.items])
     return {"items": Preference.objects.wishes_of(user.pk)}
 
 

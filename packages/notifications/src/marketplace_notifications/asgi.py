@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, override
 
 import structlog
 from django.core.exceptions import RequestAborted
@@ -39,12 +39,14 @@ class StreamHandler(ASGIHandler):
         self.middleware = middleware
         super().__init__()
 
+    @override
     def load_middleware(self, is_async: bool = False) -> None:
         chain: Respond = self._answer
         for wrap in reversed(self.middleware):
             chain = wrap(chain)
         self._middleware_chain = partial(_in_context, chain)
 
+    @override
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await _live(receive, send)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning
+from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.template import Engine, TemplateDoesNotExist
 
@@ -15,25 +15,25 @@ EVENTSTREAM = {
 }
 
 
-def check_stream_settings(**_: Any) -> list[CheckMessage]:
+def check_stream_settings(**_: Any) -> list[checks.CheckMessage]:
     """The settings of django-eventstream, under which the stream reads our rows and hears our hints."""
-    found: list[CheckMessage] = [
-        Warning(f"The stream needs {name} = {value!r}.", id="marketplace_notifications.W001")
+    found: list[checks.CheckMessage] = [
+        checks.Warning(f"The stream needs {name} = {value!r}.", id="marketplace_notifications.W001")
         for name, value in EVENTSTREAM.items()
         if getattr(settings, name, None) != value
     ]
     if hasattr(settings, "EVENTSTREAM_REDIS"):
         # Its listener doesn't survive a restart of Valkey.
         detail = "Name Valkey in NOTIFICATIONS['HINTS_URL'], and leave EVENTSTREAM_REDIS out."
-        found.append(Error(detail, id="marketplace_notifications.E001"))
+        found.append(checks.Error(detail, id="marketplace_notifications.E001"))
     return found
 
 
-def check_templates(**_: Any) -> list[CheckMessage]:
+def check_templates(**_: Any) -> list[checks.CheckMessage]:
     """Every type has its words."""
-    names = [f"notifications/{type}.{part}.txt" for type in conf.TYPES for part in ("title", "body")]
+    names = [f"notifications/{kind}.{part}.txt" for kind in conf.TYPES for part in ("title", "body")]
     return [
-        Error(f"There is no template {name!r}.", id="marketplace_notifications.E002")
+        checks.Error(f"There is no template {name!r}.", id="marketplace_notifications.E002")
         for name in names
         if not _exists(name)
     ]

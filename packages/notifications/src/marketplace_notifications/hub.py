@@ -61,7 +61,7 @@ class Hub:
     def add(self, stream: Stream) -> None:
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._watch())]
-        stream.assign_loop()
+        stream.loop = asyncio.get_running_loop()
         get_listener_manager().add_listener(stream)
         self.count += 1
 

@@ -21,7 +21,7 @@ class Stream(Listener):
     """For whom it is, how far it has come, and when it ends."""
 
     def __init__(self, viewer: Viewer, last_id: str | None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.viewer = viewer
         self.channel = channel_of(viewer.user_id)
         self.user_id = user_of(self.channel)  # a hook may give the key as text

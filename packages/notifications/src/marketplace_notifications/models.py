@@ -20,9 +20,9 @@ class NotificationQuerySet(models.QuerySet["Notification"]):
     def inbox_of(self, user_id: Any) -> Self:
         return self.of(user_id).filter(in_app=True)
 
-    def matching(self, unread: bool | None, type: str | None) -> Self:
+    def matching(self, unread: bool | None, kind: str | None) -> Self:
         rows = self if unread is None else self.filter(read_at__isnull=unread)
-        return rows if type is None else rows.filter(type=type)
+        return rows if kind is None else rows.filter(type=kind)
 
     def unread(self) -> Self:
         return self.filter(read_at=None)
@@ -118,25 +118,25 @@ class Wish(NamedTuple):
     in_app: bool
 
 
-def usual(type: str) -> Wish:
+def usual(kind: str) -> Wish:
     """What holds for whoever chose nothing. ValueError for a type that TYPES lacks."""
     try:
-        channels = conf.TYPES[type]
+        channels = conf.TYPES[kind]
     except KeyError:
-        raise ValueError(f"NOTIFICATIONS['TYPES'] lacks {type!r}.") from None
-    return Wish(type, channels["email"], channels["in_app"])
+        raise ValueError(f"NOTIFICATIONS['TYPES'] lacks {kind!r}.") from None
+    return Wish(kind, channels["email"], channels["in_app"])
 
 
 class PreferenceQuerySet(models.QuerySet["Preference"]):
-    def wish_of(self, user_id: Any, type: str) -> Wish:
-        """On which channels the user is told of `type`. ValueError for a type that TYPES lacks."""
-        chosen = self.filter(user=user_id, type=type).values_list("type", "email", "in_app").first()
-        return Wish(*chosen) if chosen else usual(type)
+    def wish_of(self, user_id: Any, kind: str) -> Wish:
+        """On which channels the user is told of a type. ValueError for a type that TYPES lacks."""
+        chosen = self.filter(user=user_id, type=kind).values_list("type", "email", "in_app").first()
+        return Wish(*chosen) if chosen else usual(kind)
 
     def wishes_of(self, user_id: Any) -> list[Wish]:
         """The same for every type that there is, in the order of TYPES."""
         chosen = {row[0]: Wish(*row) for row in self.filter(user=user_id).values_list("type", "email", "in_app")}
-        return [chosen.get(type) or usual(type) for type in conf.TYPES]
+        return [chosen.get(kind) or usual(kind) for kind in conf.TYPES]
 
 
 class Preference(models.Model):

@@ -19,11 +19,11 @@ def plain(facts: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def title_and_body(type: str, data: dict[str, Any], context: dict[str, Any]) -> tuple[str, str]:
-    """What a user reads in the inbox. TemplateDoesNotExist where the project has no words for `type`."""
-    facts = {**context, "data": data, "type": type}
-    title = _text(_template([f"notifications/{type}.title.txt"]), facts)
-    body = _text(_template([f"notifications/{type}.body.txt"]), facts)
+def title_and_body(kind: str, data: dict[str, Any], context: dict[str, Any]) -> tuple[str, str]:
+    """What a user reads in the inbox. TemplateDoesNotExist where the project has no words for it."""
+    facts = {**context, "data": data, "type": kind}
+    title = _text(_template([f"notifications/{kind}.title.txt"]), facts)
+    body = _text(_template([f"notifications/{kind}.body.txt"]), facts)
     return " ".join(title.split())[:200], body.strip()
 
 

@@ -1,25 +1,25 @@
 """What goes in and out of `/notifications`."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, override
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from marketplace_kit.pagination import PageParams
 from marketplace_kit.renderer import to_json
-from marketplace_kit.schemas import Bool, In, Out, Params
+from marketplace_kit.schemas import Bool, In, Out, Params, Wrong, partial
 
 from . import models
 from .conf import conf
 
 
-def _known(type: str) -> str:
-    if type not in conf.TYPES:
+def _known(kind: str) -> str:
+    if kind not in conf.TYPES:
         raise PydanticCustomError("unknown_type", "There is no such type of notification")
-    return type
+    return kind
 
 
 def _with_enum(schema: dict[str, Any]) -> None:
@@ -27,8 +27,7 @@ def _with_enum(schema: dict[str, Any]) -> None:
 
 
 # The types are the project's: looked up when the document is made, not when this is imported.
-NAMES_TYPES: Callable[[dict[str, Any]], None] = _with_enum
-Type = Annotated[str, Field(json_schema_extra=NAMES_TYPES)]
+Type = Annotated[str, Field(json_schema_extra=_with_enum)]
 KnownType = Annotated[Type, AfterValidator(_known)]
 
 
@@ -79,12 +78,18 @@ class Preference(Out):
     in_app: bool = Field(description="In the inbox and the stream.")
 
 
-class PreferenceChange(In):
+@partial
+class Channels(In):
+    """A channel that is left out stays as it is."""
+
+    email: Bool = Field(description="By e-mail.")
+    in_app: Bool = Field(description="In the inbox and the stream.")
+
+
+class PreferenceChange(Channels):
     """The channels of one type; a channel that is left out stays as it is."""
 
     type: KnownType = Field(description="The type of notification.")
-    email: Bool = Field(None, description="By e-mail.")
-    in_app: Bool = Field(None, description="In the inbox and the stream.")
 
 
 class SetPreferences(In):
@@ -92,12 +97,16 @@ class SetPreferences(In):
 
     items: list[PreferenceChange] = Field(max_length=100, description="Each type once.")
 
-    @field_validator("items")
     @classmethod
-    def _each_once(cls, items: list[PreferenceChange]) -> list[PreferenceChange]:
-        if len({item.type for item in items}) < len(items):
-            raise PydanticCustomError("duplicate_type", "A type stands here twice")
-        return items
+    @override
+    def rules(cls, data: dict[str, Any]) -> Iterable[Wrong]:
+        items = data.get("items")
+        seen: list[Any] = []
+        for number, item in enumerate(items[:100] if isinstance(items, list) else ()):
+            kind = item.get("type") if isinstance(item, dict) else None
+            if kind is not None and kind in seen:
+                yield Wrong(("items", number, "type"), "duplicate_type", "This type stands here twice")
+            seen.append(kind)
 
 
 class Unsubscribe(Params):

@@ -1,7 +1,7 @@
 """What django-eventstream reads: the events of a channel are a user's published notifications."""
 
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, override
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -30,15 +30,18 @@ def user_of(channel: str) -> Any:
 class StoredEvent(Event):
     """An event with its opaque id beside its position."""
 
+    data: Any
     token: str = ""
 
 
 class NotificationStorage(StorageBase):
     """Events out of our own table. They get there by `notify` and `publish`, in this order and no other way."""
 
+    @override
     def append_event(self, channel: str, event_type: str, data: Any) -> NoReturn:
         raise NotImplementedError("Call marketplace_notifications.actions.notify().")
 
+    @override
     def get_events(self, channel: str, last_id: int, limit: int = 100) -> list[StoredEvent]:
         """At most `limit` events behind `last_id`. EventDoesNotExist where there never was such a position."""
         user_id = user_of(channel)
@@ -48,6 +51,7 @@ class NotificationStorage(StorageBase):
             raise EventDoesNotExist(f"There is no event {last_id}", current)
         return events
 
+    @override
     def get_current_id(self, channel: str) -> int:
         return StreamCounter.objects.last_of(user_of(channel))
 
@@ -61,11 +65,14 @@ def _event(channel: str, row: Notification) -> StoredEvent:
 class OwnChannel(ChannelManagerBase):
     """Everybody reads his own channel. The shipped manager lets anybody read anything."""
 
+    @override
     def get_channels_for_request(self, request: HttpRequest, view_kwargs: dict[str, Any]) -> set[str]:
         return {channel_of(request.user.pk)}
 
+    @override
     def can_read_channel(self, user: AbstractBaseUser | None, channel: str) -> bool:
         return user is not None and channel == channel_of(user.pk)
 
+    @override
     def is_channel_reliable(self, channel: str) -> bool:
         return True

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, connection
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+
 from marketplace_kit import clock
 from marketplace_kit.exceptions import InvalidField
 from marketplace_kit.transactions import action, sqlstate

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -14,6 +14,7 @@ from django.db import connection, models
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import F, Q, Value
 from django.db.models.functions import Cast
+
 from marketplace_kit import clock
 from marketplace_kit.ids import uuid7
 
@@ -39,6 +40,15 @@ def _in_range(field: str) -> models.CheckConstraint:
     )
 
 
+class _Question(NamedTuple):
+    """Has this schedule a free start within the span, its provider's other reservations considered?"""
+
+    schedule_id: UUID
+    provider_id: UserId
+    rules: Rules
+    span: Span
+
+
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
     def with_free_slot(
         self,
@@ -50,20 +60,29 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
     ) -> set[UUID]:
         """The keys of those schedules whose provider could take a start in the span now; two queries for them all."""
         now = now or clock.now()
-        asked = [(s, s.rules(), provider) for s, provider in schedules_and_providers]
-        reaching = [(s, r, p, span) for s, r, p in asked if (span := _reach(r, start, end, now))]
-        if not reaching:
-            return set()
-        watched = [rules.watched(span) for _, rules, _, span in reaching]
-        blocked = Reservation.objects.blocked_by_provider({p for _, _, p, _ in reaching}, _hull(watched), now)
-        exceptions = ScheduleException.objects.by_schedule(
-            [s.pk for s, *_ in reaching], _dates([(rules, span) for _, rules, _, span in reaching])
-        )
-        return {
-            schedule.pk
-            for schedule, rules, provider, span in reaching
-            if any(True for _ in slots.free_starts(rules, span, exceptions[schedule.pk], blocked[str(provider)]))
-        }
+        questions = [
+            _Question(schedule.pk, provider_id, rules, span)
+            for schedule, provider_id in schedules_and_providers
+            if (span := _reach(rules := schedule.rules(), start, end, now))
+        ]
+        return _answer(questions, now) if questions else set()
+
+
+def _answer(questions: Sequence[_Question], now: datetime) -> set[UUID]:
+    dates = _hull([asked.rules.dates(asked.span) for asked in questions])
+    watched = _hull([asked.rules.watched(asked.span) for asked in questions])
+    exceptions = ScheduleException.objects.by_schedule([asked.schedule_id for asked in questions], dates)
+    blocked = Reservation.objects.blocked_by_provider({asked.provider_id for asked in questions}, *watched, now)
+    return {
+        key
+        for key, provider_id, rules, span in questions
+        if any(True for _ in slots.free_starts(rules, span, exceptions[key], blocked[str(provider_id)]))
+    }
+
+
+def _hull[T: (date, datetime)](spans: Sequence[tuple[T, T]]) -> tuple[T, T]:
+    """From the first start to the last end."""
+    return min(start for start, _ in spans), max(end for _, end in spans)
 
 
 class Schedule(models.Model):
@@ -152,15 +171,6 @@ def _reach(rules: Rules, start: datetime, end: datetime, now: datetime) -> Span 
     return Span(span.start.astimezone(UTC), span.end.astimezone(UTC)) if span.start < span.end else None
 
 
-def _hull(spans: Sequence[Span]) -> Span:
-    return Span(min(span.start for span in spans), max(span.end for span in spans))
-
-
-def _dates(asked: Sequence[tuple[Rules, Span]]) -> tuple[date, date]:
-    dates = [rules.dates(span) for rules, span in asked]
-    return min(first for first, _ in dates), max(last for _, last in dates)
-
-
 class ScheduleExceptionQuerySet(models.QuerySet["ScheduleException"]):
     def by_schedule(
         self, schedule_ids: Sequence[UUID], dates: tuple[date, date]
@@ -219,12 +229,14 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
     def held(self) -> list[Held]:
         return [Held(_span(during), _span(blocked)) for during, blocked in self.values_list("during", "blocked")]
 
-    def blocked_by_provider(self, provider_ids: Iterable[UserId], span: Span, now: datetime) -> dict[str, list[Span]]:
+    def blocked_by_provider(
+        self, provider_ids: Iterable[UserId], start: datetime, end: datetime, now: datetime
+    ) -> dict[str, list[Span]]:
         """The blocked time of many providers in one query, by their key as text."""
-        rows = self.filter(provider_id__in=provider_ids, blocked__overlap=DateTimeTZRange(*span)).standing(now)
+        rows = self.filter(provider_id__in=provider_ids, blocked__overlap=DateTimeTZRange(start, end)).standing(now)
         found: dict[str, list[Span]] = defaultdict(list)
-        for provider_id, start, end in rows.values_list("provider_id", "blocked__startswith", "blocked__endswith"):
-            found[str(provider_id)].append(Span(start.astimezone(UTC), end.astimezone(UTC)))
+        for key, begins, ends in rows.values_list("provider_id", "blocked__startswith", "blocked__endswith"):
+            found[str(key)].append(Span(begins.astimezone(UTC), ends.astimezone(UTC)))
         return found
 
     def lapse(self, provider_id: UserId, span: Span, now: datetime) -> int:

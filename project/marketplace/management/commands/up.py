@@ -17,8 +17,8 @@ class Command(BaseCommand):
         parser.add_argument("--data-dir", default=os.environ.get(VARIABLE, DEFAULT), help=f"kept there ({DEFAULT})")
         parser.add_argument("--no-demo", action="store_true", help="without demo data")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        servers.require_wheels(servers.missing() or ["a front (Caddy)"])
+    def handle(self, *_: Any, **options: Any) -> None:
+        servers.require_wheels(servers.missing())
         from marketplace.running import up  # it needs the wheels
 
         up.run(

@@ -1,16 +1,16 @@
 import django.core.serializers.json
 import django.db.models.deletion
-import marketplace_kit.clock
-import marketplace_kit.ids
 from django.conf import settings
 from django.db import migrations, models
+
+import marketplace_kit.clock
+import marketplace_kit.ids
 
 
 class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("people", "__first__"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

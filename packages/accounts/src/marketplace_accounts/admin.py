@@ -1,0 +1,131 @@
+"""The admin's pages for users and their sessions. Nothing here shows a hash, and no user is deleted."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from marketplace_kit.clock import now
+
+from . import signals
+from .lifecycle import EndReason
+from .models import Profile, Session, User
+
+
+class SetPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+    """Ends the user's sessions, too."""
+
+    def save(self, commit: bool = True) -> User:
+        user: User = super().save(commit)
+        Session.objects.of(user.pk).end(EndReason.BY_STAFF)
+        return user
+
+
+class CreateUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
+    class Meta:
+        model = User
+        fields = ("email", "role")
+
+    def clean_email(self) -> str:
+        """The address, unless somebody has it in another spelling."""
+        email: str = self.cleaned_data["email"]
+        if User.objects.with_email(email).exists():
+            self.add_error("email", "Somebody has registered with this address.")
+        return email
+
+
+class ProfileInline(admin.StackedInline):  # type: ignore[type-arg]
+    model = Profile
+    can_delete = False
+    raw_id_fields = ("avatar",)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
+    """Users. A member of staff who is no superuser can neither make one nor touch one."""
+
+    add_form = CreateUserForm
+    add_form_template = None
+    change_password_form = SetPasswordForm
+    ordering = ("-created_at",)
+    list_display = ("email", "full_name", "role", "is_staff", "is_active", "created_at")
+    list_filter = ("role", "is_staff", "is_active")
+    list_select_related = ("profile",)
+    search_fields = ("email_key", "profile__first_name", "profile__last_name")
+    readonly_fields = ("email", "email_verified_at", "sign_in", "last_login", "created_at", "updated_at", "erased_at")
+    fieldsets = (
+        (None, {"fields": ("email", "email_verified_at", "sign_in", "role")}),
+        ("Permissions", {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        ("Dates", {"fields": ("last_login", "created_at", "updated_at", "erased_at")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "role", "usable_password", "password1", "password2")}),)
+
+    @admin.display(description="name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name()
+
+    @admin.display(description="password")
+    def sign_in(self, user: User) -> SafeString | str:
+        if not user.has_usable_password():
+            return "none"
+        return format_html('<a href="{}">Set another</a>', "../password/")
+
+    def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
+        return [ProfileInline] if obj else []
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        if obj is None:
+            return ()
+        if getattr(request.user, "is_superuser", False):
+            return self.readonly_fields
+        return (*self.readonly_fields, "is_superuser", "is_staff", "groups", "user_permissions")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        if obj is not None and obj.is_superuser and not getattr(request.user, "is_superuser", False):
+            return False
+        return super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        obj.updated_at = now()
+        super().save_model(request, obj, form, change)
+        if not change:
+            Profile.objects.create(user=obj)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        signals.profile_changed.send(sender=User, user=User.objects.with_profile().get(pk=form.instance.pk))
+
+
+@admin.register(Session)
+class SessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Sign-ins: to look at, and to end."""
+
+    ordering = ("-created_at",)
+    list_display = ("user", "created_at", "last_used_at", "ip", "user_agent", "ended_at", "end_reason")
+    list_filter = ("end_reason",)
+    list_select_related = ("user",)
+    search_fields = ("user__email_key", "ip")
+    fields = ("user", "ip", "user_agent", "created_at", "last_used_at", "expires_at", "ended_at", "end_reason")
+    actions = ("end",)
+
+    @admin.action(description="End the selected sessions", permissions=["view"])
+    def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
+        count = Session.objects.filter(pk__in=queryset).end(EndReason.BY_STAFF)
+        self.message_user(request, f"{count} ended.")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
+        return False

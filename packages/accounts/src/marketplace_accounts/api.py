@@ -1,0 +1,79 @@
+"""`/users`: oneself, and others."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Status
+
+from marketplace_kit.exceptions import NotFound, ServiceUnavailable
+from marketplace_kit.routing import Router, refuses, takes_upload
+from marketplace_kit.uploads import TooLarge, read_one
+from marketplace_kit.users import user_of, viewer_of
+from marketplace_media.exceptions import NotAnImage, TooManyPixels
+from marketplace_media.lifecycle import MAX_IMAGE_BYTES
+
+from . import actions, personal_data, schemas
+from .exceptions import WrongPassword
+from .models import User
+
+router = Router(tags=["Users"])
+
+
+def me(request: HttpRequest) -> User:
+    """The caller, with all that is shown of him, as he is now."""
+    return User.objects.with_profile().get(pk=user_of(request).pk)
+
+
+@router.get("/me", response=schemas.User)
+def get_me(request: HttpRequest) -> User:
+    """Yourself."""
+    return me(request)
+
+
+@router.patch("/me", response=schemas.User)
+def change_me(request: HttpRequest, body: schemas.ChangeUser) -> User:
+    """Change your profile. What is missing stays; null empties phone, address or bio."""
+    profile = body.given().get("profile")
+    actions.update_profile(user_of(request).pk, profile.given() if profile else {})
+    return me(request)
+
+
+@router.delete("/me", response={204: None})
+@refuses(WrongPassword)
+def erase_me(request: HttpRequest, body: schemas.EraseUser) -> Status[None]:
+    """Erase your account: personal data goes, sessions end, the e-mail address is free again."""
+    personal_data.erase(user_of(request).pk, body.password)
+    return Status(204, None)
+
+
+@router.put("/me/avatar", response=schemas.User)
+@refuses(NotAnImage, TooManyPixels, TooLarge, ServiceUnavailable)
+@takes_upload(MAX_IMAGE_BYTES)
+def set_avatar(request: HttpRequest) -> User:
+    """Show an image with your profile: JPEG, PNG or WebP."""
+    actions.set_avatar(user_of(request).pk, read_one(request, MAX_IMAGE_BYTES))
+    return me(request)
+
+
+@router.delete("/me/avatar", response={204: None})
+def remove_avatar(request: HttpRequest) -> Status[None]:
+    """Show no image with your profile."""
+    actions.remove_avatar(user_of(request).pk)
+    return Status(204, None)
+
+
+@router.get("/me/export", response=schemas.Export)
+def export_me(request: HttpRequest) -> dict[str, Any]:
+    """All that is held on you."""
+    return personal_data.export(user_of(request).pk)
+
+
+@router.get("/{user_id}", auth=None, response=schemas.PublicUser)
+@refuses(NotFound)
+def get_user(request: HttpRequest, user_id: UUID) -> User:
+    """The public profile of a provider, or of somebody with whom you share a booking."""
+    user = User.objects.active().with_profile().filter(pk=user_id).first()
+    if user is None or not user.is_visible_to(viewer_of(request)):
+        raise NotFound
+    return user

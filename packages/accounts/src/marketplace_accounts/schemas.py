@@ -1,0 +1,239 @@
+"""What goes in and out of accounts."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import phonenumbers
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from marketplace_kit.schemas import In, Line100, Out, Text500, Text2000, Wrong, clean_line, partial
+
+from .actions import password_faults
+from .lifecycle import MAX_PASSWORD, Role, ShownRole
+from .models import email_key
+
+# --- what the bodies are made of ---
+
+MAX_EMAIL = 254
+LONGEST_SECRET = 200
+
+
+def _email(value: str) -> str:
+    address = clean_line(value)
+    try:
+        validate_email(address)
+    except ValidationError:
+        raise PydanticCustomError("invalid_email", "Input should be an e-mail address") from None
+    if len(email_key(address)) > MAX_EMAIL:  # a single letter can stand for many
+        raise PydanticCustomError("invalid_email", "Input should be a shorter e-mail address")
+    return address
+
+
+def _phone(value: str) -> str:
+    # Numbering plans change faster than anybody's table of them: country and length are looked at, not the plan.
+    try:
+        number = phonenumbers.parse(value, None)
+    except phonenumbers.NumberParseException:
+        number = None
+    if number is None or not value.strip().startswith("+"):
+        raise PydanticCustomError("invalid_phone", "Input should be a phone number with its country: +4930123456")
+    written: str = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if len(written) > len("+") + 15:
+        raise PydanticCustomError("invalid_phone", "Input should be a phone number of 15 digits at the most")
+    return written
+
+
+Email = Annotated[
+    str, AfterValidator(_email), Field(max_length=MAX_EMAIL, json_schema_extra={"format": "email"}),
+]  # fmt: skip
+Phone = Annotated[str, AfterValidator(_phone), Field(max_length=50)]
+Password = Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD, json_schema_extra={"format": "password"})]
+Secret = Annotated[str, Field(min_length=1, max_length=LONGEST_SECRET)]
+JsonWebToken = Annotated[str, Field(min_length=1, max_length=10_000)]
+OrNull = BeforeValidator(lambda value: value or None)
+
+
+def _weakness(data: dict[str, Any], name: str) -> Iterator[Wrong]:
+    """What is wrong with a new password without knowing whose it is, so that it is told with all that is wrong."""
+    password = data.get(name)
+    if isinstance(password, str) and len(password) <= MAX_PASSWORD:
+        for code, sentence in password_faults(password):
+            yield Wrong((name,), code, sentence)
+
+
+# --- in ---
+
+
+class NewProfile(In):
+    """Who registers."""
+
+    first_name: Line100 = Field(description="Given name.", examples=["Ada"])
+    last_name: Line100 = Field(description="Family name.", examples=["Lovelace"])
+    phone: Phone | None = Field(None, description="With its country, as E.164 has it.", examples=["+4930901820"])
+    address: Text500 | None = Field(None, description="Where to come to.", examples=["Unter den Linden 6, Berlin"])
+
+    def fields(self) -> dict[str, Any]:
+        """All values, by their Python names."""
+        return {name: getattr(self, name) or "" for name in type(self).model_fields}
+
+
+class Register(In):
+    """A new user."""
+
+    email: Email = Field(description="Where mails go; compared without case.", examples=["ada@example.com"])
+    password: Password = Field(description="12 characters or more.", examples=["correct horse battery"])
+    role: Role = Field(description="Providers offer services; they can book, too.", examples=["customer"])
+    profile: NewProfile = Field(description="Who it is.")
+
+    @classmethod
+    def rules(cls, data: dict[str, Any]) -> Iterator[Wrong]:
+        yield from _weakness(data, "password")
+
+
+class LogIn(In):
+    """Who signs in."""
+
+    email: str = Field(max_length=1000, description="As registered, in any case.", examples=["ada@example.com"])
+    password: Password = Field(description="The password.", examples=["correct horse battery"])
+
+
+class Refresh(In):
+    """A refresh token."""
+
+    refresh: JsonWebToken = Field(description="The session's latest.", examples=["eyJhbGciOiJIUzI1NiIs…"])
+
+
+class ForgotPassword(In):
+    """Who has forgotten a password."""
+
+    email: str = Field(max_length=1000, description="As registered, in any case.", examples=["ada@example.com"])
+
+
+class ResetPassword(In):
+    """A new password, by a mailed link."""
+
+    token: Secret = Field(description="From the link.", examples=["0199c0de…"])
+    password: Password = Field(description="12 characters or more.", examples=["correct horse battery"])
+
+    @classmethod
+    def rules(cls, data: dict[str, Any]) -> Iterator[Wrong]:
+        yield from _weakness(data, "password")
+
+
+class ChangePassword(In):
+    """A new password instead of the present one."""
+
+    current_password: Password = Field(description="The present one.", examples=["correct horse battery"])
+    new_password: Password = Field(description="12 characters or more.", examples=["staple correct horse"])
+
+    @classmethod
+    def rules(cls, data: dict[str, Any]) -> Iterator[Wrong]:
+        yield from _weakness(data, "newPassword")
+
+
+class VerifyEmail(In):
+    """The answer to a mail that asked whether the address is right."""
+
+    token: Secret = Field(description="From the link.", examples=["0199c0de…"])
+
+
+@partial
+class ProfileChanges(NewProfile):
+    """What of a profile changes; a missing field stays."""
+
+    bio: Text2000 | None = Field(None, description="What others should know.", examples=["Cleans since 2009."])
+
+
+@partial
+class ChangeUser(In):
+    """What of a user changes."""
+
+    profile: ProfileChanges = Field(description="Merged with what is there; null empties phone, address or bio.")
+
+
+class EraseUser(In):
+    """That it is really the user who wants to go."""
+
+    password: Password = Field(description="The password.", examples=["correct horse battery"])
+
+
+# --- out ---
+
+
+class Profile(Out):
+    """Who somebody is."""
+
+    first_name: str = Field(description="Given name.", examples=["Ada"])
+    last_name: str = Field(description="Family name.", examples=["Lovelace"])
+    phone: Annotated[str | None, OrNull] = Field(description="As E.164 has it.", examples=["+4930901820"])
+    address: Annotated[str | None, OrNull] = Field(description="Where to come to.")
+    bio: Annotated[str | None, OrNull] = Field(description="What others should know.")
+    avatar_url: str | None = Field(description="A picture, or null.")
+
+
+class User(Out):
+    """A user, as he sees himself."""
+
+    id: UUID = Field(description="The user's id.")
+    email: str = Field(description="As it was typed.", examples=["ada@example.com"])
+    email_verified: bool = Field(validation_alias="is_email_verified", description="Whether the mailed link was used.")
+    role: ShownRole = Field(validation_alias="shown_role", description="`staff` is given by the house alone.")
+    profile: Profile = Field(description="Who it is.")
+    created_at: datetime = Field(description="When the user registered.")
+    updated_at: datetime = Field(description="When the user or the profile was last changed.")
+
+
+class PublicProfile(Out):
+    """What others see of a user."""
+
+    first_name: str = Field(description="Given name.", examples=["Ada"])
+    last_name: str = Field(description="Family name.", examples=["Lovelace"])
+    bio: Annotated[str | None, OrNull] = Field(description="What others should know.")
+    avatar_url: str | None = Field(description="A picture, or null.")
+
+
+class PublicUser(Out):
+    """A user, as others see him."""
+
+    id: UUID = Field(description="The user's id.")
+    role: ShownRole = Field(validation_alias="shown_role", description="What the user does here.")
+    profile: PublicProfile = Field(description="Who it is.")
+    created_at: datetime = Field(description="When the user registered.")
+
+
+class Tokens(Out):
+    """The next pair of tokens of a session."""
+
+    access: str = Field(description="Send it as `Authorization: Bearer …`.", examples=["eyJhbGciOiJIUzI1NiIs…"])
+    refresh: str = Field(description="Good once, for the next pair.", examples=["eyJhbGciOiJIUzI1NiIs…"])
+    token_type: str = Field("Bearer", description="Always `Bearer`.", examples=["Bearer"])
+    expires_in: int = Field(description="Seconds that the access token is good for.", examples=[900])
+
+
+class Session(Tokens):
+    """A session that has just begun."""
+
+    user: User = Field(description="Whose session it is.")
+
+
+class OpenSession(Out):
+    """A sign-in that is not over."""
+
+    id: UUID = Field(description="The session's id.")
+    created_at: datetime = Field(description="When the user signed in.")
+    last_used_at: datetime = Field(description="When its tokens were last renewed.")
+    ip: str | None = Field(description="The address it came from.", examples=["203.0.113.7"])
+    user_agent: str = Field(description="The program it came from, in its own words.", examples=["Mozilla/5.0"])
+    current: bool = Field(description="Whether it is the one that asks.")
+
+
+class Export(Out, extra="allow"):
+    """All that is held on a user. The other parts of the system add theirs beside these."""
+
+    user: dict[str, Any] = Field(description="The user and the profile.")
+    sessions: list[dict[str, Any]] = Field(description="Where the user signed in.")
