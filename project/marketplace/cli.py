@@ -3,10 +3,8 @@
 import os
 import sys
 
-from django.core.management import execute_from_command_line
-
-from .running import servers
-from .running.datadir import VARIABLE, CannotStartError, chosen
+from .running import bytecode, servers
+from .running.datadir import VARIABLE, CannotStartError, DataDir, chosen
 
 # Commands that talk to no server of ours. `demo` starts a whole system, or is told where one is.
 SERVERLESS = ("help", "version", "openapi", "check", "collectstatic", "makemigrations", "demo")
@@ -19,24 +17,38 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
     argv, data = chosen(sys.argv)
     os.environ[VARIABLE] = str(data.path)
-    command = argv[1] if len(argv) > 1 else "help"
     try:
-        if command == "up":
-            up(argv)
-        elif command in SERVERLESS or not set(ASKS_FOR_HELP).isdisjoint(argv[1:]):
-            servers.placeholders(data)
-            execute_from_command_line(argv)
-        else:
-            with servers.provided(data):
-                execute_from_command_line(argv)
+        run(argv, data)
     except CannotStartError as refusal:
         sys.stderr.write(f"{refusal}\n")
         sys.exit(REFUSED)
 
 
-def up(argv: list[str]) -> None:
+def run(argv: list[str], data: DataDir) -> None:
+    """Run one command with the environment that it needs."""
+    command = argv[1] if len(argv) > 1 else "help"
+    if command in SERVERLESS or not set(ASKS_FOR_HELP).isdisjoint(argv[1:]):
+        servers.placeholders(data)
+        django(argv)
+    elif command == "up":
+        up(argv, data)
+    else:
+        with servers.provided(data):
+            django(argv)
+
+
+def django(argv: list[str]) -> None:
+    """Any command but `up`."""
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(argv)
+
+
+def up(argv: list[str], data: DataDir) -> None:
     """Run `up` past Django's dispatcher, which would read the settings before the servers have addresses."""
-    from .management.commands.up import Command
+    if bytecode.is_lost():
+        bytecode.keep_in(data.path / "bytecode")
+    from .management.commands.up import Command  # compiled by now to where it is kept
 
     Command().run_from_argv(argv)
 

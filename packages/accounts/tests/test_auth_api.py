@@ -1,12 +1,15 @@
 """`/auth` as a client sees it."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core import mail
 
+from marketplace_accounts import tasks
 from marketplace_accounts.models import Session, User
 from marketplace_accounts.testing import PASSWORD, bearer, make_session, make_user
 from marketplace_kit.clock import shifted
@@ -65,12 +68,10 @@ def test_registering_signs_in(client: JsonClient) -> None:
     assert client.get("/api/users/me", **auth(body["access"])).json() == user
 
 
-@pytest.mark.parametrize("spelled", ["ada@example.com", "ADA@EXAMPLE.COM", "Ａda@example.com"])
+@pytest.mark.parametrize("spelled", ["ada@example.com", "ADA@EXAMPLE.COM", "ada@\uff25xample.com"])
 def test_a_taken_address_however_it_is_spelled(client: JsonClient, user: User, spelled: str) -> None:
     response = client.post("/api/auth/register", BODY | {"email": spelled})
-    # Django takes ASCII only before the @, so the third is no address at all
-    assert (response.status_code, response.json()["code"]) in {(409, "email_taken"), (422, "validation_error")}
-    assert spelled.isascii() == (response.status_code == 409)
+    assert (response.status_code, response.json()["code"]) == (409, "email_taken")
 
 
 def test_all_that_is_wrong_is_told_at_once(client: JsonClient) -> None:
@@ -114,8 +115,6 @@ def test_a_password_like_ones_name_or_address_is_weak(client: JsonClient) -> Non
     ],
 )
 def test_wrong_values(client: JsonClient, change: dict[str, Any], pointer: str) -> None:
-    import json
-
     body = json.dumps(BODY | change)
     response = client.generic("POST", "/api/auth/register", body, content_type="application/json")
     assert pointers(response) == {pointer}
@@ -334,9 +333,6 @@ def test_verifying_the_address(client: JsonClient) -> None:
 
 
 def test_a_job_that_is_repeated_sends_the_same_mail(user: User) -> None:
-    from uuid import uuid4
-
-    from marketplace_accounts import tasks
 
     ids = {"token_id": str(uuid4()), "user_id": str(user.pk)}
     for _ in range(2):

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
 from marketplace_kit.testing import JsonClient
 
 
@@ -17,6 +18,13 @@ def ann(db):
 @pytest.fixture
 def bob(db):
     return make_person("bob")
+
+
+@pytest.fixture
+def no_jobs(transactional_db):
+    """pytest-django's flush leaves procrastinate's tables alone: Django does not manage them."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
 
 
 @pytest.fixture

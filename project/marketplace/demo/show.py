@@ -8,8 +8,8 @@ from rich.markup import escape
 
 # What is worth a look in an answer, in this order.
 TOLD = (
-    *("status", "code", "type", "title", "email", "role", "amount", "refundedAmount", "totalAmount", "currency"),
-    *("start", "scheduledAt", "filename", "count"),
+    *("status", "type", "title", "email", "role", "price", "amount", "refundedAmount", "totalAmount", "currency"),
+    *("scheduledAt", "failureCode", "filename", "count"),
 )
 
 
@@ -46,11 +46,13 @@ def summary(body: Any) -> str:
     """A few words on a JSON body."""
     if not isinstance(body, dict):
         return ""
+    if "code" in body:
+        return f"{body['code']}: {body['detail']}"
     if isinstance(body.get("items"), list):
         return f"{len(body['items'])} items"
     if isinstance(body.get("user"), dict):
         return summary(body["user"])
-    return ", ".join(f"{name} {_text(body[name])}" for name in TOLD if name in body)
+    return ", ".join(f"{name} {_text(body[name])}" for name in TOLD if body.get(name) is not None)
 
 
 def _text(value: Any) -> str:

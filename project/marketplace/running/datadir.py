@@ -4,7 +4,8 @@ import base64
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,27 @@ class DataDir:
             self.mail.mkdir(exist_ok=True)
         except OSError as error:
             raise CannotStartError(f"The data dir {self.path} cannot be used: {error.strerror}.") from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Have the folder for ourselves, made where it is missing; raises CannotStartError where another has it."""
+        from marketplace_embedded.exceptions import EmbeddedError  # not part of a production image
+        from marketplace_embedded.lock import FolderLock
+
+        self.make()
+        lock = FolderLock(self.path)
+        try:
+            lock.acquire()
+        except EmbeddedError as error:
+            other = self.run()
+            what = f"process {other['pid']} runs the system at {other['url']}." if other else str(error)
+            raise CannotStartError(
+                f"The data dir {self.path} is in use: {what} Stop it first, or choose another with --data-dir."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def known_secrets(self) -> dict[str, str]:
         """The secrets that an earlier start made; nothing where there was none."""

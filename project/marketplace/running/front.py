@@ -57,10 +57,9 @@ def _has_ipv6() -> bool:
     return True
 
 
-def variables(front: Front, api: int, stream: int) -> dict[str, str]:
+def variables(front: Front, api: int, stream: int, *, own_storage: bool) -> dict[str, str]:
     """What the Caddyfile's placeholders stand for: the ports of the API's and the stream's process, and the storage."""
     endpoint = os.environ["S3_ENDPOINT_URL"]
-    own_storage = "S3_PUBLIC_ENDPOINT_URL" in os.environ and os.environ["S3_PUBLIC_ENDPOINT_URL"] == front.url
     return {
         "SITE_ADDRESS": f"http://:{front.port}",
         "BIND_ADDRESSES": " ".join(front.addresses),

@@ -95,19 +95,18 @@ def started(data: DataDir, absent: list[str]) -> Iterator[None]:
     from marketplace_embedded.exceptions import EmbeddedError  # not part of a production image
     from marketplace_embedded.server import start_all, stop_all
 
-    data.make()
-    fill_secrets(data.secrets())
-    servers = own(data, absent)
-    try:
-        start_all(servers)
-    except EmbeddedError as error:
-        raise CannotStartError(str(error)) from error
-    try:
-        for server in servers:
-            fill(server.env())
-        yield
-    finally:
-        stop_all(servers)
+    with data.locked():
+        fill_secrets(data.secrets())
+        servers = own(data, absent)
+        try:
+            start_all(servers)
+            for server in servers:
+                fill(server.env())
+            yield
+        except EmbeddedError as error:
+            raise CannotStartError(str(error)) from error
+        finally:
+            stop_all(servers)
 
 
 def placeholders(data: DataDir) -> None:

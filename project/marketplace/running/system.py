@@ -1,11 +1,13 @@
 """A whole system for a while: what `marketplace up` runs, for the demo, tests and benchmarks."""
 
+import atexit
 import os
 import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +16,7 @@ from urllib.parse import urlsplit
 from marketplace_embedded.account import Account
 from marketplace_embedded.process import Child, tail, until
 
+from . import bytecode
 from .datadir import SECRETS, VARIABLE, CannotStartError, DataDir
 from .servers import VARIABLES
 
@@ -33,6 +36,14 @@ NOT_PASSED_ON = (
     "METRICS_PORT",
     "DJANGO_SETTINGS_MODULE",
 )
+
+
+@cache
+def _shared_bytecode() -> str:
+    """A folder for all the systems of this process: each data dir's own would be empty."""
+    folder = tempfile.TemporaryDirectory(prefix="marketplace-bytecode-", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 class System:
@@ -86,7 +97,11 @@ class System:
         command = [sys.executable, "-P", "-m", "marketplace.cli", "up", "--port", str(self.port)]
         command += ["--data-dir", str(self.data_dir), *([] if self.demo_data else ["--no-demo"])]
         env = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON} | self.env
+        if bytecode.is_lost():
+            env = {name: value for name, value in env.items() if name != bytecode.FORBIDDEN}
+            env[bytecode.PREFIX] = _shared_bytecode()
         stops = ((signal.SIGTERM, 60.0),)
+        self.data_dir.mkdir(0o700, parents=True, exist_ok=True)
         self._child = Child(command, self.log, env, account=self.account, stops=stops)
         self._child.start()
         until(lambda: self._ready() or not self.alive, START_TIMEOUT)

@@ -7,20 +7,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from importlib import import_module
 from types import FrameType
-
-import httpx
 
 from marketplace_embedded import ports
 from marketplace_embedded.caddy import Caddy
 from marketplace_embedded.exceptions import EmbeddedError
-from marketplace_embedded.lock import FolderLock
 from marketplace_embedded.server import Server, start_all
+from marketplace_embedded.storage import ObjectStorage
 
 from . import front, processes, servers, supervisor
 from .datadir import VARIABLE, CannotStartError, DataDir
 from .report import Report
-from .supervisor import Watched
+from .supervisor import Unit, Watched
 
 LOOK_EVERY = 0.2  # seconds
 READY_WITHIN = 90.0  # seconds; a loaded machine is slow
@@ -42,6 +42,7 @@ class Up:
     demo_data: bool
     report: Report = field(default_factory=Report)
     watched: list[Watched] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)  # of the processes of ours
 
     def run(self) -> None:
         """Start everything, look after it, and stop everything when SIGINT or SIGTERM comes."""
@@ -53,6 +54,11 @@ class Up:
                 time.sleep(LOOK_EVERY)
         finally:
             self._stop()
+
+    @property
+    def mark(self) -> dict[str, str]:
+        """By which the processes of this data dir are known."""
+        return {processes.MARK: str(self.data.path)}
 
     def _start(self) -> None:
         api, stream, metrics = ports.pick(3)
@@ -92,6 +98,8 @@ class Up:
                 "DJANGO_SETTINGS_MODULE": "marketplace.settings",
             }
         )
+        self.env = os.environ | self.mark
+        os.environ["LOG_LEVEL"] = "WARNING"  # in this process: its lines are for a person
 
     def _addresses(self) -> dict[str, str]:
         """What another command needs in order to use the servers of this run, in the way that this run does."""
@@ -100,22 +108,25 @@ class Up:
         return {name: os.environ[name] for name in names if name in os.environ}
 
     def _start_processes(self, api: int, stream: int) -> None:
-        mark = {processes.MARK: str(self.data.path)}
         caddy = Caddy(
             self.data.path / "caddy",
             front.CADDYFILE,
             port=self.front.port,
-            variables=front.variables(self.front, api, stream) | mark,
+            variables=front.variables(self.front, api, stream, own_storage=self._has_storage()) | self.mark,
         )
         caddy.log = self.data.logs / "caddy.log"
-        for unit in (caddy, *processes.web(self.data, os.environ | mark, api, stream)):
+        units: list[Unit] = [caddy, *processes.web(self.data, self.env, api, stream)]
+        for unit in units:
             self.watched.append(Watched(unit))
             unit.launch()
         caddy.wait()
 
+    def _has_storage(self) -> bool:
+        return any(isinstance(one.unit, ObjectStorage) for one in self.watched)
+
     def _await(self, stream: int) -> None:
         deadline = time.monotonic() + READY_WITHIN
-        while not (_answers(f"{self.front.url}/api/health/live") and _accepts(stream)):
+        while not (_answers(self.front, "/api/health/live") and _accepts(stream)):
             self._look()
             if time.monotonic() > deadline:
                 raise CannotStartError(f"The system does not answer; its logs are in {self.data.logs}.")
@@ -149,11 +160,8 @@ class Up:
 
 def run(data: DataDir, *, host: str, port: int, demo_data: bool) -> None:
     """Run the system until SIGINT or SIGTERM; raises CannotStartError where it cannot start."""
-    lock = FolderLock(data.path)
     try:
-        with _stopping_on_signals():
-            data.make()
-            _take(lock, data)
+        with _stopping_on_signals(), data.locked():
             processes.end_leftovers(data)
             at = front.Front.at(host, port)
             processes.rotate(data.logs)
@@ -162,19 +170,6 @@ def run(data: DataDir, *, host: str, port: int, demo_data: bool) -> None:
         raise CannotStartError(str(error)) from error
     except Stop:
         return
-    finally:
-        lock.release()
-
-
-def _take(lock: FolderLock, data: DataDir) -> None:
-    try:
-        lock.acquire()
-    except EmbeddedError as error:
-        other = data.run()
-        what = f"process {other['pid']} runs the system at {other['url']}" if other else str(error)
-        raise CannotStartError(
-            f"The data dir {data.path} is in use: {what}. Stop it first, or choose another with --data-dir."
-        ) from error
 
 
 @contextmanager
@@ -202,12 +197,14 @@ def _ignore_signals() -> None:
 
 
 def _migrate() -> None:
-    import django  # the settings read the environment, which is complete only now
+    import django  # not above: the settings read the environment, which is complete only now
+    from django.conf import settings
     from django.core.management import call_command
     from django.db import connections
 
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
+    import_module(settings.ROOT_URLCONF)  # compiles it once for all the processes to come
     connections.close_all()
 
 
@@ -220,11 +217,15 @@ def _seed() -> None:
     connections.close_all()
 
 
-def _answers(url: str) -> bool:
+def _answers(front: front.Front, path: str) -> bool:
+    connection = HTTPConnection(front.addresses[0], front.port, timeout=10)
     try:
-        return httpx.get(url, timeout=10, trust_env=False).status_code == 200
-    except httpx.HTTPError:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _accepts(port: int) -> bool:

@@ -207,7 +207,7 @@ def change_password(user_id: UUID, session_id: UUID | None, current: str, new: s
     # Holds the row before its sessions, as signing in does.
     if not User.objects.filter(pk=user_id, password=user.password).update(password=hashed):
         raise WrongPassword("/currentPassword")  # it was changed meanwhile
-    Session.objects.of(user_id).exclude(pk=session_id).end(EndReason.PASSWORD_CHANGED)
+    Session.objects.of(user_id).others_than(session_id).end(EndReason.PASSWORD_CHANGED)
 
 
 def _user_with_password(user_id: UUID, password: str, pointer: str) -> User:

@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.hashers import Argon2PasswordHasher, get_hasher
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
+from django.utils.module_loading import import_string
 
 SHORTEST_KEY = 32  # bytes: RFC 7518 asks HS256 for as many as its hash has
 
@@ -40,7 +41,7 @@ def _check_jwt() -> list[CheckMessage]:
 
 def _check_passwords() -> list[CheckMessage]:
     found: list[CheckMessage] = []
-    if not isinstance(get_hasher(), Argon2PasswordHasher):
+    if not issubclass(import_string(settings.PASSWORD_HASHERS[0]), Argon2PasswordHasher):
         found.append(Caution("PASSWORD_HASHERS should begin with Argon2.", id="marketplace_accounts.W001"))
     if not settings.AUTH_PASSWORD_VALIDATORS:
         found.append(Caution("Without AUTH_PASSWORD_VALIDATORS any password is taken.", id="marketplace_accounts.W002"))

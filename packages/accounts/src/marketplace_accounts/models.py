@@ -38,10 +38,7 @@ class UserQuerySet(models.QuerySet["User"]):
         return self.select_related("profile__avatar")
 
 
-_UserManager = BaseUserManager.from_queryset(UserQuerySet)
-
-
-class UserManager(_UserManager["User"]):
+class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Store a user with an empty profile; `profile={...}` fills it."""
         profile = fields.pop("profile", {})
@@ -76,7 +73,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     erased_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     profile: "Profile"
-    objects = UserManager()
+    objects = UserManager.from_queryset(UserQuerySet)()
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -154,6 +151,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
     def of(self, user_id: UUID) -> Self:
         return self.filter(user_id=user_id)
+
+    def others_than(self, session_id: UUID | None) -> Self:
+        """All but that one; all, where there is none."""
+        return self if session_id is None else self.exclude(pk=session_id)
 
     def end(self, reason: EndReason) -> int:
         """End those that are not over; how many there were."""

@@ -19,7 +19,7 @@ from .models import OneTimeToken, Session, User
 @app.task(name="marketplace_accounts.send_password_reset", queue="mail", retry=PATIENT)
 def send_password_reset(token_id: str, user_id: str | None) -> None:
     """Mail the link with which a password can be set. For nobody, do nothing. Safe to repeat."""
-    user = User.objects.active().filter(pk=user_id).first()
+    user = User.objects.active().filter(pk=user_id).first() if user_id else None
     if user is not None:
         _mail_link(UUID(token_id), user, Purpose.PASSWORD_RESET, conf.PASSWORD_RESET_URL)
 

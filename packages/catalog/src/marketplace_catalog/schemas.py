@@ -28,7 +28,7 @@ from marketplace_kit.schemas import (
 from marketplace_kit.users import UserId
 from marketplace_scheduling.exceptions import InvalidWindows
 from marketplace_scheduling.models import RANGES, Schedule
-from pydantic import AfterValidator, AliasPath, Field
+from pydantic import AfterValidator, AliasPath, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from .lifecycle import CancellationPolicy
@@ -128,6 +128,14 @@ class SlotSpan(Params):
 # --- out ---
 
 
+WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def _in_week_order(windows: dict[str, list[str]]) -> dict[str, list[str]]:
+    # PostgreSQL keeps the keys of jsonb in an order of its own.
+    return {day: windows[day] for day in WEEK if day in windows}
+
+
 class Category(Out):
     """A node of the category tree."""
 
@@ -165,7 +173,7 @@ class Service(Out):
     currency: str = Field(description="ISO 4217 code.")
     duration: int = Field(validation_alias=AliasPath("schedule", "duration"), description="Minutes.")
     timezone: str = Field(validation_alias=AliasPath("schedule", "timezone"), description="IANA zone of the hours.")
-    availability: dict[str, list[str]] = Field(
+    availability: Annotated[dict[str, list[str]], BeforeValidator(_in_week_order)] = Field(
         validation_alias=AliasPath("schedule", "windows"), description="Weekly hours, local times by weekday."
     )
     buffer_before: int = Field(validation_alias=AliasPath("schedule", "buffer_before"), description="Minutes.")

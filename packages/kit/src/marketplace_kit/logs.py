@@ -15,7 +15,7 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[Any] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]  # no local variables: secrets
         if style == "console"
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
@@ -40,6 +40,7 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
             # One line per request is ours; Django's would be a second.
             "django.request": {"level": "CRITICAL"},
             "django.server": {"level": "WARNING"},
+            "httpx": {"level": "WARNING"},
             # Would log each job's arguments.
             "procrastinate": {"level": max(logging.getLevelName(level), logging.WARNING)},
         },

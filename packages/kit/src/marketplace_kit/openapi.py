@@ -4,6 +4,7 @@ import re
 from http import HTTPStatus
 from typing import Any
 
+from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from pydantic import Field
@@ -47,7 +48,13 @@ WITH_PATH = {404: ("not_found", "There is nothing here that you may see.")}
 
 
 class Document(OpenAPISchema):
-    """Ninja's document with every error declared, and path parameters in camelCase."""
+    """Ninja's document with every error declared, path parameters in camelCase, and schemas named for people."""
+
+    def __init__(self, api: NinjaAPI, path_prefix: str) -> None:
+        super().__init__(api, path_prefix)
+        self["paths"] = _tidied(self["paths"])
+        schemas = {_schema_name(name): _tidied(schema) for name, schema in self.schemas.items()}
+        self["components"]["schemas"] = _used(schemas, self["paths"])
 
     def get_paths(self) -> dict[str, Any]:
         for model in (Problem, ProblemError):
@@ -103,6 +110,52 @@ def _upload_body(limit: int) -> dict[str, Any]:
     file = {"type": "string", "format": "binary", "description": f"At most {limit} bytes."}
     schema = {"type": "object", "properties": {"file": file}, "required": ["file"]}
     return {"content": {"multipart/form-data": {"schema": schema}}, "required": True}
+
+
+# --- schemas ---
+
+_REF = "#/components/schemas/"
+
+
+def _schema_name(name: str) -> str:
+    """`Page_Booking_`, as pydantic names a generic model, as `BookingPage`."""
+    return re.sub(r"Page_(\w+)_", r"\1Page", re.sub(r"Whole_(\w+)_", r"\1List", name))
+
+
+def _tidied(value: Any) -> Any:
+    """The same with references to the schemas' names, and without the titles made up from fields' names."""
+    if isinstance(value, list):
+        return [_tidied(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: _tidied(item) for key, item in value.items()}
+    if isinstance(ref := found.get("$ref"), str):
+        found["$ref"] = _REF + _schema_name(ref.removeprefix(_REF))
+    if isinstance(properties := found.get("properties"), dict):
+        for schema in properties.values():
+            schema.pop("title", None)
+    return found
+
+
+def _used(schemas: dict[str, Any], paths: Any) -> dict[str, Any]:
+    """Those of the schemas that something refers to."""
+    found: dict[str, Any] = {}
+    waiting = _references(paths)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = schemas[name]
+            waiting |= _references(schemas[name])
+    return dict(sorted(found.items()))
+
+
+def _references(value: Any) -> set[str]:
+    if isinstance(value, list):
+        return {name for item in value for name in _references(item)}
+    if not isinstance(value, dict):
+        return set()
+    own = {value["$ref"].removeprefix(_REF)} if isinstance(value.get("$ref"), str) else set()
+    return own | {name for item in value.values() for name in _references(item)}
 
 
 def _camel_path(path: str) -> str:

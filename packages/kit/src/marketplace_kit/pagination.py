@@ -4,7 +4,7 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, override
+from typing import Any
 
 import orjson
 from django.core.exceptions import ValidationError
@@ -29,21 +29,11 @@ class Page[T](Out):
     items: list[T]
     next_cursor: str | None
 
-    @classmethod
-    @override
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        return f"{params[0].__name__}Page"
-
 
 class Whole[T](Out):
     """A short list that comes whole."""
 
     items: list[T]
-
-    @classmethod
-    @override
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        return f"{params[0].__name__}List"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +52,19 @@ def paginate[M: Model](rows: QuerySet[M], params: PageParams, *order: str) -> Sl
     names = [name.removeprefix("-") for name in order]
     rows = rows.order_by(*order)
     if params.cursor is not None:
-        key = F(names[0]) if len(names) == 1 else tuple(F(n) for n in names)
-        compare = TupleLessThan if order[0].startswith("-") else TupleGreaterThan
-        rows = rows.filter(compare(key, _decode(rows, params.cursor, order)))
+        rows = _behind(rows, names, order[0].startswith("-"), _decode(rows, params.cursor, order))
     found = list(rows[: params.limit + 1])
     more = len(found) > params.limit
     items = found[: params.limit]
     return Slice(items, _encode(items[-1], order, names) if more else None)
+
+
+def _behind[M: Model](rows: QuerySet[M], names: list[str], falling: bool, values: tuple[Any, ...]) -> QuerySet[M]:
+    """The rows that come after these values: by a row comparison, which an index serves as a bound."""
+    if len(names) == 1:
+        return rows.filter(**{f"{names[0]}__{'lt' if falling else 'gt'}": values[0]})
+    compare = TupleLessThan if falling else TupleGreaterThan
+    return rows.filter(compare(tuple(F(name) for name in names), values))
 
 
 def _encode(row: Model, order: Sequence[str], names: list[str]) -> str:

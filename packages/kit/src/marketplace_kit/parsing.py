@@ -65,9 +65,9 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _depth_exceeds(value: Any, limit: int) -> bool:
     level = [value]
-    for _ in range(limit + 1):
-        level = [v for v in level if isinstance(v, dict | list)]
-        if not level:
+    for _ in range(limit):
+        containers = [v for v in level if isinstance(v, dict | list)]
+        if not containers:
             return False
-        level = [child for v in level for child in (v.values() if isinstance(v, dict) else v)]
-    return any(isinstance(v, dict | list) for v in level) or bool(level)
+        level = [child for v in containers for child in (v.values() if isinstance(v, dict) else v)]
+    return any(isinstance(v, dict | list) for v in level)

@@ -164,7 +164,7 @@ def start_spans(windows: Sequence[Span], duration: timedelta) -> list[Span]:
     next_opens = joint_closing = NEVER
     for opens, closes in reversed(windows):
         joint_closing = joint_closing if next_opens <= closes else closes
-        spans.append(Span(opens, min(closes, next_opens, joint_closing - duration + TICK)))
+        spans.append(Span(opens, min(next_opens, joint_closing - duration + TICK)))
         next_opens = opens
     return spans[::-1]
 

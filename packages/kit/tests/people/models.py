@@ -1,0 +1,20 @@
+from decimal import Decimal
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import models
+
+
+class Person(AbstractBaseUser):
+    """A host's own user: an integer key, a name, and no e-mail."""
+
+    id = models.BigAutoField(primary_key=True)
+    login = models.CharField(max_length=50, unique=True)
+
+    USERNAME_FIELD = "login"
+
+
+class Thing(models.Model):
+    """Something to list: names need not be unique."""
+
+    name = models.CharField(max_length=20)
+    price = models.DecimalField(default=Decimal(0))

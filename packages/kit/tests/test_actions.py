@@ -1,0 +1,189 @@
+"""Transactions, jobs, mail, uploads, the clock, settings."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email import message_from_bytes
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.mail import mailers
+from django.db import OperationalError, connection, transaction
+from marketplace_kit import clock, mail
+from marketplace_kit.exceptions import NotFound
+from marketplace_kit.ids import uuid7
+from marketplace_kit.jobs import defer
+from marketplace_kit.settings import PackageSettings
+from marketplace_kit.testing import run_jobs
+from marketplace_kit.transactions import action, lock_row, sqlstate
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from tests.people.models import Thing
+
+ran = []
+
+
+@app.task(name="tests.note")
+def note(text: str) -> None:
+    ran.append(text)
+
+
+def undone(code: str):
+    """What PostgreSQL says when it undoes a transaction, said by PostgreSQL."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("code", ["40P01", "40001"])
+def test_an_action_that_was_undone_runs_once_more(code):
+    tries = []
+
+    @action
+    def add():
+        tries.append(1)
+        Thing.objects.create(name="x")
+        if len(tries) == 1:
+            undone(code)
+
+    add()
+
+    assert (len(tries), Thing.objects.count()) == (2, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("code", "tries"), [("40P01", 2), ("57014", 1)])
+def test_and_not_for_ever_nor_for_other_errors(code, tries):
+    tried = []
+
+    @action
+    def add():
+        tried.append(1)
+        undone(code)
+
+    with pytest.raises(OperationalError) as caught:
+        add()
+    assert (len(tried), sqlstate(caught.value)) == (tries, code)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_inside_another_transaction_it_is_a_savepoint():
+    @action
+    def fail():
+        Thing.objects.create(name="lost")
+        raise ValueError
+
+    with transaction.atomic():
+        Thing.objects.create(name="kept")
+        with pytest.raises(ValueError):
+            fail()
+    assert [t.name for t in Thing.objects.all()] == ["kept"]
+
+
+@pytest.mark.django_db
+def test_a_row_that_is_gone_is_not_found():
+    with pytest.raises(NotFound):
+        lock_row(Thing.objects.all(), 7)
+
+
+@pytest.mark.django_db
+def test_jobs_are_part_of_the_transaction():
+    ran.clear()
+    with pytest.raises(ValueError), transaction.atomic():
+        defer("tests.note", text="lost")
+        raise ValueError
+    defer("tests.note", text="kept")
+    defer("tests.note", once="one", text="first")
+    defer("tests.note", once="one", text="second")
+    defer("tests.note", after=timedelta(minutes=1), text="later")
+
+    assert run_jobs() == 2
+    assert ran == ["kept", "first"]
+    assert ProcrastinateJob.objects.get().args == {"text": "later"}
+
+
+@pytest.fixture
+def mailbox(tmp_path, settings):
+    options = {"file_path": str(tmp_path / "mail")}
+    settings.MAILERS = {"default": {"BACKEND": "marketplace_kit.mail.FileBackend", "OPTIONS": options}}
+    yield tmp_path / "mail"
+
+
+def test_a_mail_sent_twice_is_one_file(mailbox):
+    for _ in range(2):
+        mail.send("key-1", "you@example.com", "Two\nlines", "Text.", "<p>HTML.</p>")
+    mail.send("key-2", "you@example.com", "Other", "Text.")
+
+    files = sorted(mailbox.iterdir())
+    assert len(files) == 2
+    assert all(f.suffix == ".eml" for f in files)
+    subjects = {message_from_bytes(f.read_bytes())["Subject"] for f in files}
+    assert subjects == {"Two lines", "Other"}
+    ids = {message_from_bytes(f.read_bytes())["Message-ID"] for f in files}
+    assert "<key-1@example.com>" in ids
+    assert mailers is not None
+
+
+def test_the_clock_can_be_set_and_goes_back():
+    moment = datetime(2027, 1, 1, 12, tzinfo=UTC)
+
+    with clock.frozen(moment):
+        assert clock.now() == moment == clock.now()
+    with clock.shifted(timedelta(days=1)):
+        assert clock.now() - datetime.now(UTC) > timedelta(hours=23)
+    assert abs(clock.now() - datetime.now(UTC)) < timedelta(hours=1)
+    assert clock.now().tzinfo is UTC
+
+
+def test_keys_are_ordered_by_time():
+    keys = [uuid7() for _ in range(1000)]
+
+    assert {key.version for key in keys} == {7}
+    assert [k.int >> 80 for k in keys] == sorted(k.int >> 80 for k in keys)
+
+
+class Knobs(PackageSettings, name="KNOBS"):
+    FEE: Decimal = Decimal(10)
+    HOOK: str = "marketplace_kit.money.unit"
+
+
+def test_settings_are_read_lazily_and_checked(settings):
+    knobs = Knobs()
+
+    assert (knobs.FEE, knobs.call("HOOK", "JPY")) == (10, 1)
+    settings.KNOBS = {"FEE": Decimal(5), "HOOK": str.upper}
+    assert (knobs.FEE, knobs.call("HOOK", "x")) == (5, "X")
+    settings.KNOBS = {"FEE": "5", "TYPO": 1}
+    assert [p.id for p in knobs.problems()] == ["marketplace_kit.E001", "marketplace_kit.E002"]
+
+
+def test_the_check_looks_at_every_package(settings):
+    from marketplace_kit.apps import _check_settings
+
+    settings.KIT = {"TYPO": 1}
+    assert "KIT['TYPO'] is not a setting." in [p.msg for p in _check_settings()]
+
+
+@pytest.mark.parametrize(
+    ("content", "status"), [(b"x" * 1000, 200), (b"x" * 1001, 413), (b"x" * 70_000, 413), (b"", 200)]
+)
+def test_a_file_by_put(anybody, content, status):
+    answer = anybody.upload("/api/file", ContentFile(content, name="a.txt"), method="PUT")
+
+    assert answer.status_code == status, answer.content
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status"),
+    [
+        (b"--x--\r\n", "multipart/form-data; boundary=x", 422),
+        (b"nonsense", "multipart/form-data; boundary=x", 422),
+        (b"nonsense", "multipart/form-data", 400),
+        (b"nonsense", "multipart/form-data; boundary=\xc3\xa9", 400),
+        (b"{}", "application/json", 415),
+    ],
+)
+def test_bodies_that_hold_no_file(anybody, body, media_type, status):
+    answer = anybody.generic("PUT", "/api/file", body, content_type=media_type)
+
+    assert answer.status_code == status, answer.content

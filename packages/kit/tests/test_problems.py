@@ -1,0 +1,128 @@
+"""Every error is a problem document, wherever it comes from."""
+
+import pytest
+from django.test import Client
+
+MEMBERS = {"type", "title", "status", "detail", "code", "requestId"}
+
+
+def problem_of(answer, status, code):
+    assert answer.status_code == status, answer.content
+    assert answer["Content-Type"] == "application/problem+json"
+    body = answer.json()
+    assert MEMBERS <= body.keys()
+    assert (body["status"], body["code"]) == (status, code)
+    assert body["requestId"] == answer["X-Request-ID"]
+    return body
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("domain", 409, "teapot"),
+        ("forbidden", 403, "forbidden"),
+        ("missing", 404, "not_found"),
+        ("data", 422, "validation_error"),
+        ("away", 503, "service_unavailable"),
+        ("defect", 500, "internal_error"),
+    ],
+)
+def test_what_an_endpoint_raises(anybody, kind, status, code):
+    body = problem_of(anybody.get(f"/api/raise/{kind}"), status, code)
+
+    assert "secret" not in str(body)
+
+
+def test_a_refusal_says_its_sentence_and_its_more(anybody):
+    body = problem_of(anybody.get("/api/raise/domain"), 409, "teapot")
+
+    assert (body["detail"], body["spoutLength"], body["title"]) == ("Short and stout.", 3, "Teapot")
+
+
+def test_an_unavailable_part_tells_when_to_come_back(anybody):
+    assert anybody.get("/api/raise/away")["Retry-After"] == "5"
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/things/", "/api/raise/", "/api/%00", "/api/"])
+def test_unknown_paths(anybody, path):
+    problem_of(anybody.get(path), 404, "not_found")
+
+
+def test_a_method_that_is_not_there(anybody):
+    answer = anybody.delete("/api/orders")
+
+    problem_of(answer, 405, "method_not_allowed")
+    assert answer["Allow"] == "POST"
+
+
+def test_no_sign_in(anybody, db):
+    answer = anybody.post("/api/orders", {"name": "Tea"})
+
+    problem_of(answer, 401, "not_authenticated")
+    assert answer["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status", "code"),
+    [
+        (b"{", "application/json", 400, "malformed_json"),
+        (b'{"name":"Tea","name":"Tea"}', "application/json", 400, "malformed_json"),
+        (b'{"name":"Tea"}', "text/plain", 415, "unsupported_media_type"),
+        (b"name=Tea", "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
+        (b'{"name":"' + b"x" * 1_000_000 + b'"}', "application/json", 413, "too_large"),
+        (b'{"name":"Tea"}', "application/json; charset=utf-8", 200, None),
+    ],
+)
+def test_bodies_by_type_and_size(member, body, media_type, status, code):
+    answer = member.generic("POST", "/api/orders", body, content_type=media_type)
+
+    if code is None:
+        assert answer.status_code == status
+    else:
+        problem_of(answer, status, code)
+
+
+def test_size_and_type_are_looked_at_before_who_it_is(anybody, db):
+    answer = anybody.generic("POST", "/api/orders", b"x", content_type="text/plain")
+
+    problem_of(answer, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(("given", "kept"), [("abc-1.2_Z", True), ("x" * 128, True), ("x" * 129, False), ("a b", False), ("é", False)])
+def test_a_request_id_is_taken_where_it_is_one(anybody, given, kept):
+    answer = anybody.get("/api/nothing", headers={"X-Request-ID": given})
+
+    assert (answer["X-Request-ID"] == given) is kept
+    assert answer.json()["requestId"] == answer["X-Request-ID"]
+
+
+@pytest.mark.parametrize(
+    ("remote", "forwarded", "address"),
+    [
+        ("1.2.3.4", "", "1.2.3.4"),
+        ("1.2.3.4", "6.6.6.6", "1.2.3.4"),
+        ("10.0.0.1", "6.6.6.6", "6.6.6.6"),
+        ("10.0.0.1", "7.7.7.7, 6.6.6.6", "6.6.6.6"),
+        ("10.0.0.1", "7.7.7.7, 6.6.6.6, 10.9.9.9", "6.6.6.6"),
+        ("::1", "::ffff:6.6.6.6", "6.6.6.6"),
+        ("10.0.0.1", "nonsense:80", "0.0.0.0"),
+        ("", "6.6.6.6", "0.0.0.0"),
+    ],
+)
+def test_the_client_address_is_believed_from_trusted_proxies_only(rf, remote, forwarded, address):
+    from marketplace_kit.middleware import client_address
+
+    request = rf.get("/", REMOTE_ADDR=remote, HTTP_X_FORWARDED_FOR=forwarded)
+
+    assert client_address(request) == address
+
+
+def test_outside_of_the_api_django_answers_as_it_does(client: Client):
+    answer = client.get("/elsewhere")
+
+    assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+
+def test_a_user_id_is_of_the_users_kind(anybody):
+    assert anybody.get("/api/me/7").json()["given"] == {"id": 7, "at": "2027-01-01T00:00:00Z"}
+    assert anybody.get("/api/me/x").json()["errors"][0]["pointer"] == "path/userId"

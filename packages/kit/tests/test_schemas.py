@@ -1,0 +1,108 @@
+"""What a body may be: the whole table of values, and how wrong ones are told."""
+
+import pytest
+
+ORDER = {"name": "Tea"}
+
+
+def wrong_places(answer):
+    assert answer.status_code == 422, answer.content
+    return {e["pointer"] for e in answer.json()["errors"]}
+
+
+@pytest.mark.parametrize(
+    ("raw", "pointer"),
+    [
+        ('{"name":"Tea","count":true}', "/count"),
+        ('{"name":"Tea","count":"1"}', "/count"),
+        ('{"name":"Tea","count":1.0}', "/count"),
+        ('{"name":"Tea","count":6}', "/count"),
+        ('{"name":"Tea","count":99999999999999999999999999}', "/count"),
+        ('{"name":"Tea","count":null}', "/count"),
+        ('{"name":7}', "/name"),
+        ('{"name":""}', "/name"),
+        ('{"name":"\\u0000"}', "/name"),
+        ('{"name":"a\\u0000b"}', "/name"),
+        ('{"name":"\\ud800"}', "/name"),
+        ('{"name":"' + "x" * 101 + '"}', "/name"),
+        ("{}", "/name"),
+        ('{"name":"Tea","isGift":1}', "/isGift"),
+        ('{"name":"Tea","isGift":"true"}', "/isGift"),
+        ('{"name":"Tea","is_gift":true}', "/is_gift"),
+        ('{"name":"Tea","price":"1"}', "/price"),
+        ('{"name":"Tea","price":false}', "/price"),
+        ('{"name":"Tea","price":-0.01}', "/price"),
+        ('{"name":"Tea","price":1e999}', "/price"),
+        ('{"name":"Tea","price":1e-5,"currency":"USD"}', "/price"),
+        ('{"name":"Tea","price":1000000000}', "/price"),
+        ('{"name":"Tea","price":0.001,"currency":"USD"}', "/price"),
+        ('{"name":"Tea","price":0.5,"currency":"JPY"}', "/price"),
+        ('{"name":"Tea","currency":"XXX"}', "/currency"),
+        ('{"name":"Tea","currency":null}', "/currency"),
+        ('{"name":"Tea","at":"2027-01-01T00:00:00"}', "/at"),
+        ('{"name":"Tea","at":"2027-01-01"}', "/at"),
+        ('{"name":"Tea","at":1800000000}', "/at"),
+        ('{"name":"Tea","at":"1800000000"}', "/at"),
+        ('{"name":"Tea","at":"2027-02-30T00:00:00Z"}', "/at"),
+        ('{"name":"Tea","at":"0001-01-01T00:00:00+14:00"}', "/at"),
+        ('{"name":"Tea","at":"9999-12-31T23:59:59-14:00"}', "/at"),
+        ('{"name":"Tea","size":{"innerWidth":11}}', "/size/innerWidth"),
+        ('{"name":"Tea","size":{"innerWidth":1,"x":1}}', "/size/x"),
+        ('{"name":"Tea","tags":["a",1]}', "/tags/1"),
+        ('{"name":"Tea","a/b~c":1}', "/a~1b~0c"),
+        ('{"name":"Tea","\\ud800":1}', ""),
+        ("[]", ""),
+        ("null", ""),
+        ('"Tea"', ""),
+        ("", ""),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_place(member, raw, pointer):
+    answer = member.generic("POST", "/api/orders", raw, content_type="application/json")
+
+    assert wrong_places(answer) == {pointer}
+
+
+@pytest.mark.parametrize(
+    ("body", "given"),
+    [
+        ({"price": 50}, {"price": 50}),
+        ({"price": 50.5}, {"price": 50.5}),
+        ({"price": 1.25, "currency": "KWD"}, {"price": 1.25, "currency": "KWD"}),
+        ({"price": 0}, {"price": 0}),
+        ({"at": "2027-01-01T01:00:00+02:00"}, {"at": "2026-12-31T23:00:00Z"}),
+        ({"at": "2027-01-01t01:00:00.5z"}, {"at": "2027-01-01T01:00:00.500000Z"}),
+        ({"note": " a\r\nb\x07\u2028c "}, {"note": "a\nb\nc"}),
+        ({"name": " two\n words\t"}, {"name": "two words"}),
+        ({"note": "<b>&amp;</b>"}, {"note": "<b>&amp;</b>"}),
+        ({"name": "e\u0301"}, {"name": "\u00e9"}),
+        ({"size": None}, {"size": None}),
+    ],
+)
+def test_what_is_right_comes_through(member, body, given):
+    answer = member.post("/api/orders", ORDER | body)
+
+    assert answer.status_code == 200, answer.content
+    assert answer.json()["given"] == ORDER | given
+
+
+def test_all_that_is_wrong_is_told_at_once(member):
+    answer = member.post("/api/orders", {"count": 9, "price": 0.001, "currency": "USD", "size": {"innerWidth": 0}, "role": "staff"})
+
+    assert wrong_places(answer) == {"/name", "/count", "/price", "/size/innerWidth", "/role"}
+
+
+def test_a_message_with_braces_is_told_as_it_is(member):
+    answer = member.post("/api/orders", {"price": 0.001, "currency": "USD", "{x}": 1})
+
+    assert wrong_places(answer) == {"/name", "/price", "/{x}"}
+
+
+def test_a_patch_has_what_was_sent_and_no_nulls_where_there_are_none(member):
+    path = "/api/orders/01900000-0000-7000-8000-000000000000"
+
+    assert member.patch(path, {}).json()["given"] == {}
+    assert member.patch(path, {"count": 2, "size": None}).json()["given"] == {"count": 2, "size": None}
+    assert wrong_places(member.patch(path, {"name": None})) == {"/name"}
+    assert wrong_places(member.patch(path, {"price": 0.5, "currency": "JPY"})) == {"/price"}
+    assert wrong_places(member.patch("/api/orders/7", {})) == {"path/orderId"}
