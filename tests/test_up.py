@@ -67,7 +67,7 @@ def storage(system: System, endpoint: str = "S3_ENDPOINT_URL"):
     )
 
 
-def command(*arguments: str, cwd: Path, prelude: str = "") -> subprocess.CompletedProcess[str]:
+def command(*arguments: str, cwd: Path, prelude: str = "pass") -> subprocess.CompletedProcess[str]:
     """Run `marketplace`, which finds its servers by itself."""
     env = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     code = f"import sys; {prelude}; from marketplace.cli import main; main()"
@@ -239,11 +239,12 @@ def test_two_side_by_side(shared: System, make: Callable[..., System]) -> None:
 
 @pytest.mark.parametrize("words", [("granian",), ("uvicorn",), ("django", "worker"), ("caddy", "run")])
 def test_a_process_that_dies_is_started_again(shared: System, words: tuple[str, ...]) -> None:
-    first = named(shared.data_dir, *words)[0]
-    first.kill()
-    assert until(lambda: any(one.pid != first.pid for one in named(shared.data_dir, *words)), PATIENCE)
+    before, said = named(shared.data_dir, *words), shared.log.read_text()
+    before[0].kill()
+    assert until(lambda: "ended by itself" in shared.log.read_text().removeprefix(said), PATIENCE)
+    assert until(lambda: not any(process.is_running() for process in before), PATIENCE)
+    assert until(lambda: len(named(shared.data_dir, *words)) == len(before), PATIENCE)
     assert until(lambda: is_live(shared.url), PATIENCE)
-    assert "ended by itself and is started again" in shared.log.read_text()
 
 
 @pytest.mark.parametrize("name", ["postgres", "valkey", "weed"])
@@ -270,9 +271,7 @@ def test_it_ends_cleanly_leaving_no_process(make: Callable[..., System], number:
     with httpx.stream("GET", f"{system.url}/api/v1/notifications/stream"):  # even with a connection open
         process.send_signal(number)
         assert until(lambda: not system.alive, PATIENCE)
-    assert system._child is not None
-    assert system._child.popen is not None
-    assert system._child.popen.wait() == 0
+    assert system.stop() == 0
     assert processes_of(system.data_dir) == []
     assert not any(child.is_running() for child in children)
     assert not (system.data_dir / "run.json").exists()

@@ -8,9 +8,9 @@ from .health import router as health
 DESCRIPTION = """
 Find services, book their providers' time, pay, and be told what happens.
 
-Register or sign in under **Auth**, then send the `access` token as `Authorization: Bearer …`. Errors are
-`application/problem+json` (RFC 9457) with a stable `code`. Lists are pages: follow `nextCursor`. Times are UTC, money is
-an exact JSON number beside its `currency`.
+Register or sign in under **Auth**, then send the `access` token as `Authorization: Bearer …`. Errors are problems:
+`application/problem+json` (RFC 9457) with a stable `code`. Lists are pages: follow `nextCursor`. Times are UTC, and
+money is an exact JSON number beside its `currency`.
 """
 
 api = Api(title="marketplace", version="1.0.0", description=DESCRIPTION, auth=AccessToken(), urls_namespace="api")

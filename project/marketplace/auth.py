@@ -4,14 +4,18 @@ from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpRequest
+from ninja.security import HttpBearer
+
 from marketplace_accounts.actions import session_of_bearer
+from marketplace_accounts.exceptions import TokenNotValid
 from marketplace_accounts.models import Session
 from marketplace_kit.exceptions import Unauthenticated
-from ninja.security import HttpBearer
 
 
 class AccessToken(HttpBearer):
     """The middleware resolves the token into `request.user`; here it is only asked whether there was one."""
+
+    refusals = (TokenNotValid,)
 
     def __call__(self, request: HttpRequest) -> bool:
         if not request.user.is_authenticated:

@@ -46,6 +46,7 @@ def django(argv: list[str]) -> None:
 
 def up(argv: list[str], data: DataDir) -> None:
     """Run `up` past Django's dispatcher, which would read the settings before the servers have addresses."""
+    servers.require_wheels(servers.missing())
     if bytecode.is_lost():
         bytecode.keep_in(data.path / "bytecode")
     from .management.commands.up import Command  # compiled by now to where it is kept

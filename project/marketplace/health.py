@@ -7,13 +7,14 @@ import structlog
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.http import HttpRequest
+from ninja import Status
+from pydantic import Field
+from redis.exceptions import RedisError
+
 from marketplace_kit.routing import Router, ignores_authorization
 from marketplace_kit.schemas import Out
 from marketplace_media import storage
 from marketplace_media.exceptions import StorageUnavailable
-from ninja import Status
-from pydantic import Field
-from redis.exceptions import RedisError
 
 log = structlog.get_logger(__name__)
 router = Router(tags=["Health"])
@@ -47,14 +48,14 @@ FAILURES = (DatabaseError, RedisError, OSError, StorageUnavailable)
 
 @router.get("/live", auth=None, response=Health)
 @ignores_authorization
-def get_liveness(request: HttpRequest) -> Health:  # noqa: ARG001
+def get_liveness(request: HttpRequest) -> Health:
     """Whether the process answers; asks nobody else."""
     return Health()
 
 
 @router.get("/ready", auth=None, response={200: Readiness, 503: Readiness})
 @ignores_authorization
-def get_readiness(request: HttpRequest) -> Status[Readiness]:  # noqa: ARG001
+def get_readiness(request: HttpRequest) -> Status[Readiness]:
     """Whether each part that it needs answers: 503 where one does not."""
     parts = {name: _state(name, ask) for name, ask in PARTS.items()}
     well = set(parts.values()) == {"ok"}

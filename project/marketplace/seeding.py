@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
+
 from marketplace_accounts.models import User
 from marketplace_catalog import actions as catalog
 from marketplace_catalog.models import Service
@@ -77,7 +78,9 @@ def seed_demo() -> None:
     make = User.objects.create_user
     seen = {"email_verified_at": now()}
     make(CUSTOMER, PASSWORD, role="customer", profile={"first_name": "Carla", "last_name": "Customer"}, **seen)
-    provider = make(PROVIDER, PASSWORD, role="provider", profile={"first_name": "Paul", "last_name": "Provider"}, **seen)
+    provider = make(
+        PROVIDER, PASSWORD, role="provider", profile={"first_name": "Paul", "last_name": "Provider"}, **seen
+    )
     User.objects.create_superuser(ADMIN, PASSWORD, profile={"first_name": "Ada", "last_name": "Admin"})
     for fields in SERVICES:
         catalog.create_service(provider, fields)

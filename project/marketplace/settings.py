@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
 from marketplace_accounts.jwt import jwt_settings
 from marketplace_kit.databases import from_url
 from marketplace_kit.logs import logging_config
@@ -117,8 +118,9 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 STATIC_URL = "/static/"
-STATIC_ROOT = env.str("STATIC_ROOT", default=str(HERE.parent.parent / ".static"))
-WHITENOISE_USE_FINDERS = True
+# Without a folder of collected files they are served from where the packages have them.
+STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
 # --- who ---
 

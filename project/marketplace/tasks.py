@@ -9,7 +9,7 @@ log = structlog.get_logger(__name__)
 
 @app.periodic(cron="* * * * *")
 @app.task(name="marketplace.retry_stalled_jobs", queueing_lock="retry_stalled_jobs", pass_context=True)
-async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:  # noqa: ARG001
+async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:
     """Give back the jobs whose worker died: procrastinate leaves them `doing` for ever."""
     # The worker's own manager: its connector is open, and not Django's.
     manager = context.app.job_manager

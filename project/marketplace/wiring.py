@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.dispatch import Signal
+
 from marketplace_accounts import signals as accounts
 from marketplace_accounts.models import User
 from marketplace_billing import signals as billing

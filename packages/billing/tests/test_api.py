@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
+
 from marketplace_billing.models import Payment, Refund
 from marketplace_billing.testing import make_payment
 from marketplace_booking import actions as bookings

@@ -7,6 +7,8 @@ from threading import Barrier
 
 import pytest
 from django.db import connection, connections
+from procrastinate.contrib.django.models import ProcrastinateJob
+
 from marketplace_billing import actions
 from marketplace_billing.gateways import mock
 from marketplace_billing.gateways.protocol import GatewayError
@@ -16,7 +18,6 @@ from marketplace_booking.testing import make_booking
 from marketplace_catalog.testing import make_service
 from marketplace_kit.exceptions import DomainError
 from marketplace_kit.testing import run_jobs
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 transactional = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 

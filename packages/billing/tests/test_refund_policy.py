@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from marketplace_billing.lifecycle import REFUND_TABLE, refundable
 from marketplace_kit.money import EXPONENTS, unit
 

@@ -1,5 +1,6 @@
 from django.http import HttpRequest
 from django.urls import path
+
 from marketplace_kit.api import Api
 
 

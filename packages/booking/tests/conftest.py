@@ -1,7 +1,7 @@
 import pytest
-from marketplace_kit.testing import JsonClient
-
 from tests.people.models import Person
+
+from marketplace_kit.testing import JsonClient
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+
 from marketplace_booking.models import Booking
 from marketplace_booking.testing import a_start, make_booking
 from marketplace_catalog.models import Service
@@ -68,7 +69,8 @@ def test_the_terms_stay_as_they_were_agreed(provider, customer, sign_in):
 
 
 @pytest.mark.parametrize(
-    ("ahead", "code"), [(timedelta(days=-1), "in_the_past"), (timedelta(0), "too_soon"), (timedelta(days=61), "too_far")]
+    ("ahead", "code"),
+    [(timedelta(days=-1), "in_the_past"), (timedelta(0), "too_soon"), (timedelta(days=61), "too_far")],
 )
 def test_a_start_out_of_reach_is_told_at_its_place(provider, customer, sign_in, ahead, code):
     service = make_service(provider, minimum_notice=600)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from itertools import product
 
 import pytest
+
 from marketplace_booking import actions
 from marketplace_booking.exceptions import InvalidTransition, NotYourMove, TooEarly, TooLate
 from marketplace_booking.lifecycle import MOVES, Event, Party, Status

@@ -1,10 +1,12 @@
 """Real threads on real connections: what must hold however requests interleave."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 
 import pytest
 from django.db import connection, connections
+
 from marketplace_booking import actions
 from marketplace_booking.models import Booking
 from marketplace_booking.testing import a_start, make_booking
@@ -82,9 +84,9 @@ def test_confirm_and_cancel_exclude_each_other(provider, customer):
     for _ in range(10):
         booking = make_booking(customer, service)
         outcomes = at_once(
-            lambda: actions.confirm_booking(provider, booking),
-            lambda: actions.cancel_booking(customer, booking),
-            lambda: actions.cancel_booking(provider, booking),
+            partial(actions.confirm_booking, provider, booking),
+            partial(actions.cancel_booking, customer, booking),
+            partial(actions.cancel_booking, provider, booking),
         )
         history = [h.action for h in booking.history.all()]
         assert history.count("cancelled") == 1

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+
 from marketplace_catalog.models import Service
 from marketplace_catalog.testing import make_service
 from marketplace_kit import clock

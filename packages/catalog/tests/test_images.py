@@ -3,6 +3,7 @@
 import urllib.request
 
 import pytest
+
 from marketplace_catalog import lifecycle
 from marketplace_catalog.models import ServiceFile
 from marketplace_catalog.testing import make_service

@@ -96,7 +96,9 @@ def test_dies_with_its_owner_and_starts_again_on_what_is_left(tmp_path: Path, ow
 def test_takes_over_at_once_from_a_killed_owner_whose_server_hangs(tmp_path: Path, owner: Any, sql: Sql) -> None:
     killed = owner(tmp_path, "postgres")
     sql(at(tmp_path / "postgres"), "create table kept as select 1 as one")
-    os.kill(killed.pids[0], signal.SIGSTOP)
+    postmaster = psutil.Process(killed.pids[0])
+    for process in (postmaster, *postmaster.children()):
+        process.suspend()
     killed.kill()
     with Postgres(tmp_path / "postgres") as server:
         assert server.pid != killed.pids[0]
@@ -112,16 +114,14 @@ def test_a_stale_pid_file_with_a_recycled_number_is_no_server(tmp_path: Path, sq
         assert sql(server, "select 1") == "1"
 
 
-def test_a_recycled_number_in_our_own_notes_is_spared(tmp_path: Path) -> None:
-    with Postgres(tmp_path, fast=True):
-        notes = (tmp_path / "owner.json").read_text()
+def test_an_owners_recycled_number_keeps_nothing_and_is_spared(tmp_path: Path, owner: Any) -> None:
+    killed = owner(tmp_path, "postgres")
+    note = tmp_path / "postgres" / "owner.json"
     bystander = subprocess.Popen(["/bin/sleep", "60"])
-    server = Postgres(tmp_path, fast=True)
-    before = '"server": [' + notes.split('"server": [')[1].split(",")[0]
-    (tmp_path / "owner.json").write_text(notes.replace(before, f'"server": [{bystander.pid}'))
-    server.start()
-    server.stop()
-    assert bystander.poll() is None
+    note.write_text(note.read_text().replace(str(killed.process.pid), str(bystander.pid)))
+    killed.kill()
+    with Postgres(tmp_path / "postgres"):
+        assert bystander.poll() is None
     bystander.kill()
     bystander.wait()
 

@@ -8,6 +8,10 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.mail import mailers
 from django.db import OperationalError, connection, transaction
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+from tests.people.models import Thing
+
 from marketplace_kit import clock, mail
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.ids import uuid7
@@ -15,10 +19,6 @@ from marketplace_kit.jobs import defer
 from marketplace_kit.settings import PackageSettings
 from marketplace_kit.testing import run_jobs
 from marketplace_kit.transactions import action, lock_row, sqlstate
-from procrastinate.contrib.django import app
-from procrastinate.contrib.django.models import ProcrastinateJob
-
-from tests.people.models import Thing
 
 ran = []
 
@@ -106,7 +106,7 @@ def test_jobs_are_part_of_the_transaction():
 def mailbox(tmp_path, settings):
     options = {"file_path": str(tmp_path / "mail")}
     settings.MAILERS = {"default": {"BACKEND": "marketplace_kit.mail.FileBackend", "OPTIONS": options}}
-    yield tmp_path / "mail"
+    return tmp_path / "mail"
 
 
 def test_a_mail_sent_twice_is_one_file(mailbox):

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from marketplace_kit import money
 
 currencies = st.sampled_from(sorted(money.EXPONENTS))

@@ -1,7 +1,6 @@
 """The document says what the API does."""
 
 import pytest
-
 from tests.urls import api
 
 
@@ -21,7 +20,9 @@ def test_errors_are_declared(document):
     responses = document["paths"]["/api/orders"]["post"]["responses"]
 
     assert set(responses) == {200, 400, 401, 409, 413, 415, 422, 500, 503}
-    assert responses[409]["content"] == {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    assert responses[409]["content"] == {
+        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+    }
     assert "- `teapot`: This is a teapot." in responses[409]["description"]
 
 

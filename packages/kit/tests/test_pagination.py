@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from marketplace_kit.testing import JsonClient
-
 from tests.people.models import Thing
+
+from marketplace_kit.testing import JsonClient
 
 pytestmark = pytest.mark.django_db
 
@@ -15,7 +15,11 @@ pytestmark = pytest.mark.django_db
 def walk(sort, limit, between=lambda: None):
     client, cursor, seen = JsonClient(), "", []
     while cursor is not None:
-        body = client.get(f"/api/things?sort={sort}&limit={limit}&cursor={cursor}" if cursor else f"/api/things?sort={sort}&limit={limit}").json()
+        body = client.get(
+            f"/api/things?sort={sort}&limit={limit}&cursor={cursor}"
+            if cursor
+            else f"/api/things?sort={sort}&limit={limit}"
+        ).json()
         assert len(body["items"]) <= limit
         seen += [item["id"] for item in body["items"]]
         cursor = body["nextCursor"]
@@ -25,7 +29,11 @@ def walk(sort, limit, between=lambda: None):
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(prices=st.lists(st.integers(0, 3), max_size=12), limit=st.integers(1, 5), sort=st.sampled_from(["newest", "name", "price"]))
+@given(
+    prices=st.lists(st.integers(0, 3), max_size=12),
+    limit=st.integers(1, 5),
+    sort=st.sampled_from(["newest", "name", "price"]),
+)
 def test_pages_are_the_list(db, prices, limit, sort):
     Thing.objects.all().delete()
     for price in prices:
@@ -44,7 +52,9 @@ def test_no_row_comes_twice_or_is_left_out_while_others_are_added():
     assert first <= set(seen)
 
 
-@pytest.mark.parametrize("cursor", ["x", "AAAA", "bnVsbA", "WyItaWQiXQ", "WyItaWQiLCJ4Il0", "W10", "%00", "🙂", "x" * 1001])
+@pytest.mark.parametrize(
+    "cursor", ["x", "AAAA", "bnVsbA", "WyItaWQiXQ", "WyItaWQiLCJ4Il0", "W10", "%00", "🙂", "x" * 1001]
+)
 def test_a_cursor_that_is_none(cursor):
     answer = JsonClient().get(f"/api/things?cursor={cursor}")
 

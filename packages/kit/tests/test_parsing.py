@@ -5,13 +5,16 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from marketplace_kit.parsing import MalformedJson, parse_json
 from marketplace_kit.renderer import to_json
 
 numbers = st.integers(-(10**30), 10**30) | st.decimals(allow_nan=False, allow_infinity=False, places=4)
 values = st.recursive(
     st.none() | st.booleans() | numbers | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner)
+    ),
     max_leaves=20,
 )
 
@@ -28,7 +31,15 @@ def test_what_we_write_we_read_exactly(value):
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"nope", b"NaN", b"[Infinity]", b"-Infinity", b'{"a":1,"a":2}', b'{"a":{"b":1,"b":1}}', b"[1,]"]
-    + [b"\xff", b"\xef\xbb\xbf{}", b'"\x01"', b"{}{}", b"[" * 65 + b"]" * 65, b"[" * 100_000, b'{"a":' * 65 + b"1" + b"}" * 65]
+    + [
+        b"\xff",
+        b"\xef\xbb\xbf{}",
+        b'"\x01"',
+        b"{}{}",
+        b"[" * 65 + b"]" * 65,
+        b"[" * 100_000,
+        b'{"a":' * 65 + b"1" + b"}" * 65,
+    ]
     + [b"1" * 5000, '{"a": 1}'.encode("utf-16")],
 )
 def test_what_is_not_json_is_refused(body):
@@ -42,4 +53,6 @@ def test_64_levels_are_allowed():
 
 def test_numbers_are_exact():
     assert parse_json(b"0.1") == Decimal("0.1")
-    assert to_json({"a": Decimal("50.00"), "b": Decimal("1E+2"), "c": Decimal("0E-3")}) == b'{"a":50.00,"b":100,"c":0.000}'
+    assert (
+        to_json({"a": Decimal("50.00"), "b": Decimal("1E+2"), "c": Decimal("0E-3")}) == b'{"a":50.00,"b":100,"c":0.000}'
+    )

@@ -87,7 +87,9 @@ def test_what_is_right_comes_through(member, body, given):
 
 
 def test_all_that_is_wrong_is_told_at_once(member):
-    answer = member.post("/api/orders", {"count": 9, "price": 0.001, "currency": "USD", "size": {"innerWidth": 0}, "role": "staff"})
+    answer = member.post(
+        "/api/orders", {"count": 9, "price": 0.001, "currency": "USD", "size": {"innerWidth": 0}, "role": "staff"}
+    )
 
     assert wrong_places(answer) == {"/name", "/count", "/price", "/size/innerWidth", "/role"}
 

@@ -9,6 +9,10 @@ from uuid import UUID
 from django.db import DataError, OperationalError
 from django.http import Http404, HttpRequest
 from django.urls import path
+from ninja import Query
+from pydantic import Field
+from tests.people.models import Thing
+
 from marketplace_kit.api import Api
 from marketplace_kit.exceptions import DomainError, Forbidden
 from marketplace_kit.pagination import Page, PageParams, Slice, paginate
@@ -30,10 +34,6 @@ from marketplace_kit.schemas import (
 )
 from marketplace_kit.uploads import read_one
 from marketplace_kit.users import UserId
-from ninja import Query
-from pydantic import Field
-
-from tests.people.models import Thing
 
 
 class Teapot(DomainError):

@@ -1,5 +1,6 @@
 """The smallest foreign project: users of another kind, with integer keys, who sign in with Django's sessions."""
 
+import json
 import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -60,4 +61,5 @@ NOTIFICATIONS = {
     "HINTS_URL": os.environ["CACHE_URL"],
     "KEEP_ALIVE_SECONDS": 1,
     "SESSION_CHECK_SECONDS": 1,
+    **json.loads(os.environ.get("NOTIFICATIONS", "{}")),  # for the stream's process
 }

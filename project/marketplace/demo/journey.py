@@ -121,7 +121,10 @@ class Journey:
 
     def _slots(self) -> list[dict[str, str]]:
         start = datetime.now(UTC) + timedelta(days=3)
-        span: dict[str, Any] = {"from": f"{start:%Y-%m-%dT%H:%M:%SZ}", "to": f"{start + timedelta(days=7):%Y-%m-%dT%H:%M:%SZ}"}
+        span: dict[str, Any] = {
+            "from": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+            "to": f"{start + timedelta(days=7):%Y-%m-%dT%H:%M:%SZ}",
+        }
         slots: list[dict[str, str]] = self.customer.get(f"/services/{self.service['id']}/slots", **span)["items"]
         check(bool(slots), "There are no free slots.")
         return slots

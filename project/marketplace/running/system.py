@@ -114,18 +114,19 @@ class System:
         run = DataDir(self.data_dir).run()
         return run is not None and run["pid"] == self.pid and run["ready"]
 
-    def stop(self) -> None:
-        """End it as SIGTERM does; the data dir stays."""
-        if self._child:
-            self._child.stop()
-            self._child = None
+    def stop(self) -> int | None:
+        """End it as SIGTERM does; the data dir stays. Returns its exit status."""
+        if self._child is None:
+            return None
+        status = self._child.stop()
+        self._child = None
+        return status
 
     def kill(self) -> None:
         """End it as `kill -9` does; the data dir stays, and `start` works on what is left."""
         if self._child and self._child.pid:
             os.kill(self._child.pid, signal.SIGKILL)
-            self._child.stop()
-            self._child = None
+            self.stop()
 
     def close(self) -> None:
         """Stop it, and remove its data dir if that was a temporary one."""

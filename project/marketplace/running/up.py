@@ -176,7 +176,7 @@ def run(data: DataDir, *, host: str, port: int, demo_data: bool) -> None:
 def _stopping_on_signals() -> Iterator[None]:
     """Raise Stop at the first signal and take no notice of further ones: what is being stopped is stopped."""
 
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    def stop(number: int, frame: FrameType | None) -> None:
         _ignore_signals()
         raise Stop
 

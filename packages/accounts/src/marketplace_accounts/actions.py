@@ -237,13 +237,6 @@ def reset_password(secret: str, password: str) -> None:
     Session.objects.of(user.pk).end(EndReason.PASSWORD_RESET)
 
 
-@action
-def set_password(user: User, password: str) -> None:
-    """Set a password for somebody else, as staff do, and end his sessions."""
-    User.objects.filter(pk=user.pk).update(password=make_password(password))
-    Session.objects.of(user.pk).end(EndReason.BY_STAFF)
-
-
 # --- mailed links ---
 
 

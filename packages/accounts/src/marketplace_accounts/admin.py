@@ -42,7 +42,7 @@ class CreateUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
 class ProfileInline(admin.StackedInline):  # type: ignore[type-arg]
     model = Profile
     can_delete = False
-    raw_id_fields = ("avatar",)
+    exclude = ("avatar",)
 
 
 @admin.register(User)

@@ -14,7 +14,7 @@ from marketplace_media.exceptions import NotAnImage, TooManyPixels
 from marketplace_media.lifecycle import MAX_IMAGE_BYTES
 
 from . import actions, personal_data, schemas
-from .exceptions import WrongPassword
+from .exceptions import TokenNotValid, WrongPassword
 from .models import User
 
 router = Router(tags=["Users"])
@@ -70,7 +70,7 @@ def export_me(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.get("/{user_id}", auth=None, response=schemas.PublicUser)
-@refuses(NotFound)
+@refuses(NotFound, TokenNotValid)
 def get_user(request: HttpRequest, user_id: UUID) -> User:
     """The public profile of a provider, or of somebody with whom you share a booking."""
     user = User.objects.active().with_profile().filter(pk=user_id).first()

@@ -9,6 +9,7 @@ from ninja import Status
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.pagination import Whole
 from marketplace_kit.routing import Router, ignores_authorization, refuses
+from marketplace_kit.schemas import clean_line
 from marketplace_kit.users import user_of
 
 from . import actions, schemas
@@ -29,7 +30,7 @@ router = Router(tags=["Auth"])
 def client_of(request: HttpRequest) -> actions.Client:
     """Where the request came from."""
     agent = request.headers.get("User-Agent", "").encode("latin-1", "replace").decode("utf-8", "replace")
-    return actions.Client(getattr(request, "client_address", None), agent[:500])
+    return actions.Client(getattr(request, "client_address", None), clean_line(agent)[:500])
 
 
 def session_id_of(request: HttpRequest) -> UUID | None:

@@ -45,7 +45,7 @@ def _mail_link(token_id: UUID, user: User, purpose: Purpose, page: str) -> None:
 
 @app.periodic(cron="17 3 * * *")
 @app.task(name="marketplace_accounts.forget", queue="accounts", queueing_lock="marketplace_accounts.forget")
-def forget(timestamp: int) -> None:  # noqa: ARG001
+def forget(timestamp: int) -> None:
     """Delete sessions and links that are past their time: they tell where somebody was."""
     Session.objects.filter(expires_at__lt=now()).delete()
     OneTimeToken.objects.filter(expires_at__lt=now()).delete()

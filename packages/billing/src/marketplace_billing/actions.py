@@ -9,6 +9,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
+
 from marketplace_booking.models import Booking
 from marketplace_kit.clock import now
 from marketplace_kit.exceptions import InvalidField

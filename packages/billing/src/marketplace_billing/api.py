@@ -4,12 +4,13 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from ninja import Query, Status
+
 from marketplace_booking.models import Booking
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.pagination import Page, Slice, Whole, paginate
 from marketplace_kit.routing import Router, refuses
 from marketplace_kit.users import user_of
-from ninja import Query, Status
 
 from . import actions, schemas
 from .exceptions import (

@@ -58,5 +58,5 @@ class RefundExceedsPayment(DomainError):
     code = "refund_exceeds_payment"
 
 
-class StillPending(Exception):  # noqa: N818  (named as a fact; never shown to a client)
+class StillPending(Exception):
     """The gateway has not settled it yet: the job tries again."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.db.models import TextChoices
+
 from marketplace_kit.money import percentage
 
 

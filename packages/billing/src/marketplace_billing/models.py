@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.db.models import F, Q
+
 from marketplace_booking.models import Booking
 from marketplace_kit.clock import now
 from marketplace_kit.ids import uuid7

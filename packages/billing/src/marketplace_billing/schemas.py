@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from marketplace_kit.pagination import PageParams
 from marketplace_kit.schemas import Amount, AmountOut, In, Out, Text500, Wrong
 from marketplace_kit.users import UserId
-from pydantic import Field
 
 from .gateways.mock import OUTCOMES
 from .lifecycle import PaymentStatus, RefundStatus

@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from marketplace_kit.jobs import PATIENT
 from procrastinate.contrib.django import app
+
+from marketplace_kit.jobs import PATIENT
 
 from . import actions
 from .exceptions import StillPending

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.contrib.auth.base_user import AbstractBaseUser
+
 from marketplace_booking.testing import make_booking
 from marketplace_catalog.models import Service
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
+
 from marketplace_catalog.models import Service
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.transactions import action, lock_row
@@ -79,7 +80,7 @@ def complete_booking(user: AbstractBaseUser, booking: Booking) -> Booking:
 
 @action
 def cancel_booking(user: AbstractBaseUser, booking: Booking, reason: str | None = None) -> Booking:
-    """Either side calls it off, and its time is free again. InvalidTransition; TooLate once it started, but for staff."""
+    """Either side calls it off: its time is free again. InvalidTransition; TooLate from its start on, but for staff."""
     booking, before = _move(user, booking, CANCEL)
     party = booking.party_of(user)
     if booking.has_started and party is not Party.STAFF:

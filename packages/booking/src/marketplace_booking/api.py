@@ -4,13 +4,14 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from ninja import Query, Status
+
 from marketplace_catalog.models import Service
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.pagination import Page, Slice, Whole, paginate
 from marketplace_kit.routing import Router, refuses
 from marketplace_kit.users import user_of
 from marketplace_scheduling.exceptions import SlotUnavailable
-from ninja import Query, Status
 
 from . import actions, schemas
 from .exceptions import InvalidTransition, NotYourMove, OwnService, TooEarly, TooLate

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from marketplace_kit.pagination import PageParams
 from marketplace_kit.schemas import AmountOut, In, Instant, Out, Text500, Text2000
 from marketplace_kit.users import UserId
-from pydantic import Field
 
 from .lifecycle import Event, Party, Status
 

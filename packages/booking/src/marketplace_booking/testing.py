@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.contrib.auth.base_user import AbstractBaseUser
+
 from marketplace_catalog.models import Service
 from marketplace_kit.clock import now
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import Max
+
 from marketplace_kit.clock import now
 from marketplace_kit.exceptions import InvalidField
 from marketplace_kit.money import rounded

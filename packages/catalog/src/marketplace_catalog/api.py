@@ -6,6 +6,8 @@ from uuid import UUID
 
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
+from ninja import Query, Status
+
 from marketplace_kit.exceptions import InvalidField, NotFound, ServiceUnavailable
 from marketplace_kit.pagination import Page, Slice, Whole, paginate
 from marketplace_kit.routing import Router, refuses, takes_upload
@@ -15,7 +17,6 @@ from marketplace_media import actions as media
 from marketplace_media.exceptions import NotAnImage, TooManyPixels
 from marketplace_media.lifecycle import MAX_IMAGE_BYTES
 from marketplace_media.schemas import File
-from ninja import Query, Status
 
 from . import actions, schemas
 from .exceptions import NotYourService, ProviderRequired, TooManyFiles

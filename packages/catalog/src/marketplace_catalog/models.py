@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.db.models import F, Prefetch, Q, Subquery
+
 from marketplace_kit.clock import now
 from marketplace_kit.ids import uuid7
 from marketplace_kit.money import MAX_AMOUNT
@@ -157,10 +158,17 @@ class Service(models.Model):
             ),
         )
         indexes = (
-            models.Index(fields=("-created_at", "-id"), name="catalog_service_newest", condition=Q(is_active=True, deleted_at=None)
+            models.Index(
+                fields=("-created_at", "-id"),
+                name="catalog_service_newest",
+                condition=Q(is_active=True, deleted_at=None),
             ),
-            models.Index(fields=("price", "id"), name="catalog_service_cheapest", condition=Q(is_active=True, deleted_at=None)),
-            models.Index(fields=("category", "-created_at", "-id"), name="catalog_service_in_category",
+            models.Index(
+                fields=("price", "id"), name="catalog_service_cheapest", condition=Q(is_active=True, deleted_at=None)
+            ),
+            models.Index(
+                fields=("category", "-created_at", "-id"),
+                name="catalog_service_in_category",
                 condition=Q(is_active=True, deleted_at=None),
             ),
             models.Index(fields=("provider", "-created_at", "-id"), name="catalog_service_of_provider"),

@@ -6,9 +6,13 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from pydantic import AfterValidator, AliasPath, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
 from marketplace_kit.money import MAX_AMOUNT
 from marketplace_kit.pagination import PageParams
 from marketplace_kit.schemas import (
+    NUMBER,
     Amount,
     AmountOut,
     Bool,
@@ -23,13 +27,10 @@ from marketplace_kit.schemas import (
     Wrong,
     decimals_rule,
     partial,
-    NUMBER,
 )
 from marketplace_kit.users import UserId
 from marketplace_scheduling.exceptions import InvalidWindows
 from marketplace_scheduling.models import RANGES, Schedule
-from pydantic import AfterValidator, AliasPath, BeforeValidator, Field
-from pydantic_core import PydanticCustomError
 
 from .lifecycle import CancellationPolicy
 
@@ -88,7 +89,9 @@ class CreateService(In):
     slot_interval: Int = _minutes("slot_interval", default=30, description="Minutes from one start to the next.")
     minimum_notice: Int = _minutes("minimum_notice", default=0, description="Minutes from now to the first start.")
     booking_window: Int = _minutes("booking_window", default=60, description="Days from now to the last start.")
-    cancellation_policy: CancellationPolicy = CancellationPolicy.FLEXIBLE
+    cancellation_policy: CancellationPolicy = Field(
+        CancellationPolicy.FLEXIBLE, description="What a customer who cancels gets back."
+    )
     auto_confirm: Bool = Field(False, description="Bookings are confirmed at once.")
     is_active: Bool = Field(True, description="Anybody may find and book it.")
 

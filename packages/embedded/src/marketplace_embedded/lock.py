@@ -3,57 +3,85 @@
 import fcntl
 import json
 import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .exceptions import EmbeddedError
-from .process import identity, kill_leftover, until
+from .process import identity, until
+
+GRACE = 5.0  # seconds
 
 
 @dataclass
 class FolderLock:
-    """A lock on a folder, held by us and by the server that inherits its descriptor.
+    """A lock on a folder, held by its owner and by the processes that inherit its descriptor.
 
-    The kernel frees it when the last of them is gone, however they went. Beside it, `owner.json` says who they were.
+    The kernel frees it when the last of them is gone, however they went. Beside it, `owner.json` says who owns it.
     """
 
     folder: Path
     fd: int | None = field(default=None, init=False)
 
     @property
-    def _notes(self) -> Path:
+    def _file(self) -> Path:
+        return self.folder / "lock"
+
+    @property
+    def _note(self) -> Path:
         return self.folder / "owner.json"
 
-    def acquire(self, timeout: float = 15.0) -> int:
+    def acquire(self) -> int:
         """Take the lock, ending what a dead owner left running; raises EmbeddedError where a living one holds it."""
-        fd = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        if not _try_lock(fd):
-            self._end_leftovers()
-            if not until(lambda: _try_lock(fd), timeout):
-                os.close(fd)
-                raise EmbeddedError(f"{self.folder} is in use by a process that does not end.")
+        fd = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if not _try_lock(fd):
+                if owner := self._living_owner():
+                    raise EmbeddedError(f"{self.folder} is in use by process {owner}.")
+                self._end_others(fd)
+        except BaseException:
+            os.close(fd)
+            raise
         self.fd = fd
-        self.note(None)
+        me = os.getpid()
+        self._note.write_text(json.dumps({"pid": me, "identity": identity(me)}))
         return fd
 
-    def _end_leftovers(self) -> None:
-        owner, server = self._read("owner"), self._read("server")
-        if owner and identity(owner[0]) == owner[1]:
-            raise EmbeddedError(f"{self.folder} is in use by process {owner[0]}.")
-        if server:
-            kill_leftover(*server)
-
-    def _read(self, who: str) -> tuple[int, str] | None:
+    def drain(self) -> None:
+        """End what our server left running, by which the lock is held beside us; then release it."""
+        self.release()
+        fd = os.open(self._file, os.O_RDWR)
         try:
-            pid, name = json.loads(self._notes.read_text())[who]
-        except (FileNotFoundError, ValueError, TypeError, KeyError):
-            return None
-        return int(pid), str(name)
+            self._end_others(fd)
+        finally:
+            os.close(fd)
 
-    def note(self, server: int | None) -> None:
-        """Write down who owns the folder and which process serves it."""
-        pids = {"owner": os.getpid(), "server": server}
-        self._notes.write_text(json.dumps({who: pid and (pid, identity(pid)) for who, pid in pids.items()}))
+    def _end_others(self, fd: int) -> None:
+        """What is left has been told to end, or saw its parent die, so at first it is only given time."""
+        if until(lambda: _try_lock(fd), GRACE):
+            return
+        for pid in self._holders():
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not until(lambda: _try_lock(fd), GRACE):
+            raise EmbeddedError(f"{self.folder} is in use by a process that does not end.")
+
+    def _living_owner(self) -> int | None:
+        try:
+            note = json.loads(self._note.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+        return int(note["pid"]) if identity(note["pid"]) == note["identity"] else None
+
+    def _holders(self) -> Iterator[int]:
+        """The other processes that have the lock file open: nobody but the server's ever do."""
+        lock = self._file.stat()
+        for link in Path("/proc").glob("[0-9]*/fd/*"):
+            with suppress(OSError):  # gone meanwhile, or another user's
+                if os.path.samestat(link.stat(), lock) and (pid := int(link.parts[2])) != os.getpid():
+                    yield pid
 
     def release(self) -> None:
         """Give up our share of the lock."""

@@ -88,10 +88,13 @@ class Child:
             os.kill(self.popen.pid, self.stops[0][0])
             self._asked = True
 
-    def stop(self) -> None:
-        """Ask it to end, the next signal after each time-out, SIGKILL at last; then kill what it left in its group."""
+    def stop(self) -> int | None:
+        """Ask it to end, the next signal after each time-out, SIGKILL at last; then kill what it left in its group.
+
+        Returns its exit status, negative for a signal's number; None where it never ran.
+        """
         if self.popen is None:
-            return
+            return None
         self.ask()
         until(lambda: not self.alive, self.stops[0][1])
         for number, timeout in self.stops[1:]:
@@ -99,8 +102,9 @@ class Child:
                 os.kill(self.popen.pid, number)
                 until(lambda: not self.alive, timeout)
         kill_group(self.popen.pid)
-        self.popen.wait()
+        status = self.popen.wait()
         self.popen = None
+        return status
 
 
 def tail(log: Path, lines: int = 5) -> str:

@@ -127,7 +127,6 @@ class Server(ABC):
         )
         child.start()
         self._child = child
-        self._lock.note(child.pid)
 
     def wait(self, timeout: float = START_TIMEOUT) -> None:
         """Wait until it answers, on other ports if somebody took its own meanwhile; raises EmbeddedError."""
@@ -160,6 +159,7 @@ class Server(ABC):
         if self._child:
             self._child.stop()
             self._child = None
+            self._lock.drain()
             self.tidy()
         self._lock.release()
 

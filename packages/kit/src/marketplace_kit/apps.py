@@ -14,6 +14,7 @@ class KitConfig(AppConfig):
 def _check_settings(**_: object) -> list[CheckMessage]:
     """Every package's dictionary in Django's settings, held against its typed declaration."""
     from marketplace_kit import conf  # noqa: F401  (declares the first one)
+
     from .settings import PackageSettings
 
     return [problem for declared in PackageSettings.__subclasses__() for problem in declared().problems()]

@@ -56,6 +56,6 @@ class InvalidField(DomainError):
     code = "validation_error"
 
     def __init__(self, pointer: str, code: str, detail: str) -> None:
-        """`pointer` as in the contract: a JSON Pointer into the body, or `query/limit`, `path/id`, `header/If-Match`."""
+        """`pointer`: a JSON Pointer into the body, or `query/limit`, `path/id`, `header/If-Match`."""
         super().__init__()
         self.errors = [{"pointer": pointer, "code": code, "detail": detail}]

@@ -1,5 +1,6 @@
 """E-mail: one file per message, named by its Message-ID, so that a message sent twice is one file."""
 
+import email.policy
 import hashlib
 import os
 import tempfile
@@ -11,6 +12,10 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import EmailMessage
+
+
+# A link with its token stays on one line, so that it can be copied out of the file.
+LONG_LINES = email.policy.default.clone(max_line_length=900, cte_type="8bit")
 
 
 def send(key: str, to: str, subject: str, text: str, html: str | None = None, **options: Any) -> None:
@@ -45,7 +50,7 @@ class FileBackend(BaseEmailBackend):
         return len(email_messages)
 
     def _write(self, message: EmailMessage) -> None:
-        content = message.message()
+        content = message.message(policy=LONG_LINES)
         name = hashlib.sha256(content["Message-ID"].encode()).hexdigest()[:40]
         with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
             file.write(content.as_bytes())
@@ -57,4 +62,4 @@ class FileBackend(BaseEmailBackend):
         except FileExistsError:
             pass
         finally:
-            os.unlink(file.name)
+            Path(file.name).unlink()

@@ -88,7 +88,10 @@ def _errors(operation: Operation, has_body: bool) -> dict[int, dict[str, str]]:
     ):
         for status, (code, sentence) in table.items() if applies else ():
             found.setdefault(status, {})[code] = sentence
-    for error in getattr(operation.view_func, "refusals", ()):
+    declared = [*getattr(operation.view_func, "refusals", ())]
+    for auth in operation.auth_callbacks:
+        declared += getattr(auth, "refusals", ())
+    for error in declared:
         found.setdefault(error.status, {})[error.code] = _sentence(error)
     return found
 

@@ -26,14 +26,14 @@ class PageParams(Params):
 class Page[T](Out):
     """A page of a list: its items, and the cursor of the next page, or null at the end."""
 
-    items: list[T]
-    next_cursor: str | None
+    items: list[T] = Field(description="At most `limit` of them.")
+    next_cursor: str | None = Field(description="The `cursor` of the next page; null at the end.")
 
 
 class Whole[T](Out):
     """A short list that comes whole."""
 
-    items: list[T]
+    items: list[T] = Field(description="All of them.")
 
 
 @dataclass(frozen=True, slots=True)

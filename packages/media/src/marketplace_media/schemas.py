@@ -20,7 +20,7 @@ class Thumbnails(Out):
 class File(Out):
     """A stored file. Whoever lists it gives it its `position`."""
 
-    id: UUID
+    id: UUID = Field(description="The file's id.")
     kind: Kind = Field(description="What it is.")
     url: str = Field(description="Where to read it: signed, and good for a day at least, or public.")
     filename: str = Field(description="Its name, made safe.")
@@ -30,4 +30,4 @@ class File(Out):
     height: int | None = Field(description="Pixels; null for a document.")
     position: int = Field(0, description="Its place in the list, from 0.")
     thumbnails: Thumbnails | None = Field(None, description="Null until they are made.")
-    created_at: datetime
+    created_at: datetime = Field(description="When it was stored.")

@@ -28,6 +28,7 @@ class Stream(Listener):
         self.channels = {self.channel}
         # Filled in here and not from the HTTP request: there its `es-meta` would say who asks for what.
         self.request = EventRequest()
+        self.request.is_next = False
         self.request.channels = self.channels
         self.request.user = get_user_model()(pk=self.user_id)
         self.position: int | None = None

@@ -47,7 +47,8 @@ class NotificationStorage(StorageBase):
         user_id = user_of(channel)
         rows = Notification.objects.published_to(user_id, after=last_id).defer("context")[:limit]
         events = [] if last_id == UNKNOWN else [_event(channel, row) for row in rows]
-        if not events and not 0 <= last_id <= (current := self.get_current_id(channel)):
+        current = last_id if events else self.get_current_id(channel)
+        if not 0 <= last_id <= current:
             raise EventDoesNotExist(f"There is no event {last_id}", current)
         return events
 

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from marketplace.demo.client import StepFailed
 from marketplace.demo.journey import Journey
 from marketplace.demo.show import Show
+from marketplace.running.datadir import DataDir
 from marketplace.running.system import System
 
 
@@ -31,4 +32,4 @@ class Command(BaseCommand):
             return
         with System() as system:
             show.note(f"A system of its own at {system.url}")
-            Journey(system.url, show, system.mail).play()
+            Journey(system.url, show, DataDir(system.data_dir).mail).play()

@@ -3,7 +3,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from marketplace.running import servers
 from marketplace.running.datadir import DEFAULT, VARIABLE, DataDir
 
 
@@ -18,8 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("--no-demo", action="store_true", help="without demo data")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        servers.require_wheels(servers.missing())
-        from marketplace.running import up  # it needs the wheels
+        from marketplace.running import up  # not above: it needs the wheels
 
         up.run(
             DataDir(options["data_dir"]), host=options["host"], port=options["port"], demo_data=not options["no_demo"]

@@ -1,0 +1,33 @@
+"""`marketplace demo`, as somebody at a terminal runs it."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+MARKETPLACE = Path(sys.executable).with_name("marketplace")
+
+
+def demo(*arguments):
+    return subprocess.run([MARKETPLACE, "demo", *arguments], capture_output=True, text=True, timeout=300)
+
+
+def test_the_journey_is_played_to_its_end():
+    played = demo()
+
+    assert played.returncode == 0, played.stdout[-4000:] + played.stderr[-4000:]
+    assert "All 12 steps answered as the contract says." in played.stdout
+    assert "\x1b[" not in played.stdout  # plain where it is piped
+    for told in ("402 POST /payments", "sse refund.succeeded", "sse booking.cancelled", "mail     to customer-"):
+        assert told in played.stdout
+
+
+def test_what_does_not_answer_ends_it_with_an_error():
+    played = demo("--url", "http://127.0.0.1:1")
+
+    assert played.returncode == 1
+    assert "Step 1 failed" in played.stdout
+
+
+def test_the_script_is_there():
+    assert shutil.which(MARKETPLACE)
