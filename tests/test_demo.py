@@ -1,15 +1,20 @@
 """`marketplace demo`, as somebody at a terminal runs it."""
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from marketplace.running.system import NOT_PASSED_ON
+
 MARKETPLACE = Path(sys.executable).with_name("marketplace")
 
 
 def demo(*arguments):
-    return subprocess.run([MARKETPLACE, "demo", *arguments], capture_output=True, text=True, timeout=300)
+    # Without the servers and settings of this test run.
+    env = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
+    return subprocess.run([MARKETPLACE, "demo", *arguments], capture_output=True, text=True, timeout=300, env=env)
 
 
 def test_the_journey_is_played_to_its_end():

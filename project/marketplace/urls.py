@@ -1,7 +1,7 @@
 """What is served where. The stream has a process, and urls, of its own: `marketplace.asgi`."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from .api import api
@@ -9,5 +9,6 @@ from .api import api
 urlpatterns = [
     path("api/", api.urls),
     path("admin/", admin.site.urls),
+    path("", include("marketplace.pages")),
     path("", RedirectView.as_view(url="/api/docs")),
 ]

@@ -8,6 +8,8 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, transaction
 from django.template import TemplateDoesNotExist
+from procrastinate.contrib.django.models import ProcrastinateJob
+
 from marketplace_kit import clock
 from marketplace_kit.testing import run_jobs
 from marketplace_notifications import actions
@@ -16,7 +18,6 @@ from marketplace_notifications.exceptions import InvalidTicket, InvalidToken
 from marketplace_notifications.models import Notification, Preference, StreamTicket
 from marketplace_notifications.signals import notification_created
 from marketplace_notifications.testing import make_notification
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 pytestmark = pytest.mark.django_db
 FACTS = {"number": "7 & 8", "sender": "Zoë"}

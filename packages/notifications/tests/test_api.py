@@ -6,12 +6,12 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 from django.urls import resolve
+from tests.urls import api
+
 from marketplace_kit.testing import run_jobs
 from marketplace_notifications import actions
 from marketplace_notifications.models import StreamTicket
 from marketplace_notifications.testing import make_notification
-
-from tests.urls import api
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -154,13 +154,17 @@ def test_those_named_are_changed(as_ann):
     body = {"items": [{"type": "parcel.lost", "email": True, "inApp": False}, {"type": "parcel.sent", "email": False}]}
     answer = as_ann.put(f"{INBOX}/preferences", body)
     assert answer.status_code == 200
-    assert answer.json() == as_ann.get(f"{INBOX}/preferences").json() == {
-        "items": [
-            {"type": "parcel.sent", "email": False, "inApp": True},
-            {"type": "parcel.lost", "email": True, "inApp": False},
-            {"type": "parcel.billed", "email": True, "inApp": False},
-        ]
-    }
+    assert (
+        answer.json()
+        == as_ann.get(f"{INBOX}/preferences").json()
+        == {
+            "items": [
+                {"type": "parcel.sent", "email": False, "inApp": True},
+                {"type": "parcel.lost", "email": True, "inApp": False},
+                {"type": "parcel.billed", "email": True, "inApp": False},
+            ]
+        }
+    )
 
 
 def test_all_wrong_preferences_are_told_at_once(as_ann):

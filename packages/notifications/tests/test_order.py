@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
+from procrastinate.exceptions import ConnectorException
+from psycopg.errors import DeadlockDetected
+
 from marketplace_kit.jobs import defer
 from marketplace_kit.testing import run_jobs
 from marketplace_kit.transactions import sqlstate
@@ -15,8 +18,6 @@ from marketplace_notifications import actions
 from marketplace_notifications.exceptions import InvalidTicket
 from marketplace_notifications.models import Notification, StreamCounter, StreamTicket
 from marketplace_notifications.testing import make_notification
-from procrastinate.exceptions import ConnectorException
-from psycopg.errors import DeadlockDetected
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_jobs")]
 PATIENCE = 20  # seconds; a test that waits longer has failed

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
+
 from marketplace_kit import clock
 from marketplace_kit.testing import run_jobs
 from marketplace_notifications import actions, event_ids

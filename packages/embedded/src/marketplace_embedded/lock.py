@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +40,7 @@ class FolderLock:
             if not _try_lock(fd):
                 if owner := self._living_owner():
                     raise EmbeddedError(f"{self.folder} is in use by process {owner}.")
-                self._end_others(fd)
+                self._end_others(lambda: _try_lock(fd))
         except BaseException:
             os.close(fd)
             raise
@@ -50,22 +50,17 @@ class FolderLock:
         return fd
 
     def drain(self) -> None:
-        """End what our server left running, by which the lock is held beside us; then release it."""
-        self.release()
-        fd = os.open(self._file, os.O_RDWR)
-        try:
-            self._end_others(fd)
-        finally:
-            os.close(fd)
+        """End what our own server left running, by which the lock is held beside us."""
+        self._end_others(lambda: not any(self._holders()))
 
-    def _end_others(self, fd: int) -> None:
+    def _end_others(self, gone: Callable[[], bool]) -> None:
         """What is left has been told to end, or saw its parent die, so at first it is only given time."""
-        if until(lambda: _try_lock(fd), GRACE):
+        if until(gone, GRACE):
             return
         for pid in self._holders():
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        if not until(lambda: _try_lock(fd), GRACE):
+        if not until(gone, GRACE):
             raise EmbeddedError(f"{self.folder} is in use by a process that does not end.")
 
     def _living_owner(self) -> int | None:
@@ -76,11 +71,12 @@ class FolderLock:
         return int(note["pid"]) if identity(note["pid"]) == note["identity"] else None
 
     def _holders(self) -> Iterator[int]:
-        """The other processes that have the lock file open: nobody but the server's ever do."""
+        """The processes that have the lock file open, in sessions of their own as servers are: no fork of ours."""
         lock = self._file.stat()
         for link in Path("/proc").glob("[0-9]*/fd/*"):
             with suppress(OSError):  # gone meanwhile, or another user's
-                if os.path.samestat(link.stat(), lock) and (pid := int(link.parts[2])) != os.getpid():
+                pid = int(link.parts[2])
+                if os.path.samestat(link.stat(), lock) and os.getsid(pid) != os.getsid(0):
                     yield pid
 
     def release(self) -> None:

@@ -14,7 +14,6 @@ from django_eventstream.views import get_listener_manager
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from .conf import conf
 from .listener import Stream
@@ -90,9 +89,10 @@ class Hub:
         while conf.HINTS_URL:
             try:
                 await self._hear()
-            except (RedisError, OSError) as error:
+            except Exception as error:
+                # Valkey is away, or the database that we then look at: whatever it is, we must hear again.
                 if not self.deaf:
-                    log.warning("hints_lost", error=str(error))
+                    log.warning("hints_lost", error=repr(error))
             self.deaf = True
             await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -106,7 +106,7 @@ class Hub:
                     self.deaf = False
                     await self._wake_those_behind()
                 elif message["type"] == "message":
-                    _wake(channel_of(message["data"].decode()))
+                    _wake(channel_of(message["data"].decode(errors="replace")))
 
     # --- looks ---
 

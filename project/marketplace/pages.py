@@ -1,0 +1,22 @@
+"""The small pages that links in mails lead to, where a project has none of its own."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+
+@require_safe
+def page(request: HttpRequest, name: str) -> HttpResponse:
+    """A page that takes the token of its address and hands it to the API."""
+    # The address holds a secret: it must not travel on as a referrer, nor stay in a cache.
+    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    response = render(request, f"pages/{name}.html")
+    response.headers.update(headers)
+    return response
+
+
+urlpatterns = [
+    path("password/reset", page, {"name": "password_reset"}),
+    path("email/verify", page, {"name": "email_verify"}),
+]

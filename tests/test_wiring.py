@@ -1,0 +1,141 @@
+"""Who is told of what: the whole table, through the actions that make the facts."""
+
+from datetime import timedelta
+
+import pytest
+
+from marketplace.wiring import REACTIONS
+from marketplace_accounts.models import User
+from marketplace_billing import actions as billing
+from marketplace_billing.exceptions import CardDeclined
+from marketplace_booking import actions as bookings
+from marketplace_booking.testing import a_start, make_booking
+from marketplace_catalog.models import Service
+from marketplace_catalog.testing import make_service
+from marketplace_kit import clock
+from marketplace_kit.testing import run_jobs
+from marketplace_notifications.models import Notification
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def people():
+    make = User.objects.create_user
+    return {
+        "customer": make("customer@example.com", role="customer"),
+        "provider": make("provider@example.com", role="provider"),
+        "staff": make("staff@example.com", is_staff=True),
+        "stranger": make("stranger@example.com", role="provider"),
+    }
+
+
+@pytest.fixture
+def booking(people):
+    booking = make_booking(people["customer"], make_service(people["provider"]))
+    run_jobs()
+    return booking
+
+
+def told_by(people, happen):
+    """Who is told what, in order, when this happens."""
+    before = set(Notification.objects.values_list("pk", flat=True))
+    names = {person.pk: name for name, person in people.items()}
+    happen()
+    run_jobs()
+    new = Notification.objects.exclude(pk__in=before).order_by("created_at", "pk")
+    return [(names[n.user_id], n.type) for n in new]
+
+
+def test_a_new_booking_is_told_to_its_provider(people):
+    service = make_service(people["provider"])
+
+    assert told_by(people, lambda: make_booking(people["customer"], service)) == [("provider", "booking.created")]
+
+
+def test_a_confirmed_and_a_completed_one_to_its_customer(people, booking):
+    confirm = told_by(people, lambda: bookings.confirm_booking(people["provider"], booking))
+    with clock.frozen(booking.scheduled_at):
+        complete = told_by(people, lambda: bookings.complete_booking(people["provider"], booking))
+
+    assert (confirm, complete) == ([("customer", "booking.confirmed")], [("customer", "booking.completed")])
+
+
+@pytest.mark.parametrize(
+    ("who", "told"),
+    [
+        ("customer", [("provider", "booking.cancelled")]),
+        ("provider", [("customer", "booking.cancelled")]),
+        ("staff", [("customer", "booking.cancelled"), ("provider", "booking.cancelled")]),
+    ],
+)
+def test_a_cancelled_one_to_the_other_side(people, booking, who, told):
+    assert told_by(people, lambda: bookings.cancel_booking(people[who], booking)) == told
+
+
+def test_a_payment_to_both_and_a_failed_one_to_its_customer(people, booking):
+    def declined():
+        with pytest.raises(CardDeclined):
+            billing.pay(people["customer"], booking, "mock_declined")
+
+    assert told_by(people, declined) == [("customer", "payment.failed")]
+    assert told_by(people, lambda: billing.pay(people["customer"], booking, "mock_success")) == [
+        ("customer", "payment.succeeded"),
+        ("provider", "payment.succeeded"),
+    ]
+
+
+def test_a_refund_to_its_customer(people, booking):
+    billing.pay(people["customer"], booking, "mock_success")
+    run_jobs()
+
+    told = told_by(people, lambda: bookings.cancel_booking(people["customer"], booking))
+
+    assert told == [("provider", "booking.cancelled"), ("customer", "refund.succeeded")]
+
+
+def test_what_is_told_names_what_it_is_about(people, booking):
+    payment = billing.pay(people["customer"], booking, "mock_success")
+    told = Notification.objects.get(user=people["provider"], type="payment.succeeded")
+
+    assert told.data == {"paymentId": str(payment.pk), "bookingId": str(booking.pk)}
+    assert "50.00 USD" in told.title
+    assert "Deep cleaning" in told.body
+
+
+def test_what_is_rolled_back_is_told_to_nobody(people):
+    from django.db import transaction
+
+    service = make_service(people["provider"])
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        make_booking(people["customer"], service)
+        raise ZeroDivisionError
+
+    assert not Notification.objects.exists()
+
+
+def test_every_reaction_is_connected():
+    for fact, reaction in REACTIONS:
+        assert fact.has_listeners(), reaction
+
+
+def test_nobody_leaves_with_open_bookings_and_services_go_with_their_provider(people, booking):
+    from marketplace_accounts.signals import user_erased, user_erasing
+    from marketplace_booking.exceptions import OpenBookings
+
+    for side in ("customer", "provider"):
+        with pytest.raises(OpenBookings):
+            user_erasing.send(sender=User, user=people[side])
+    user_erasing.send(sender=User, user=people["stranger"])
+    user_erased.send(sender=User, user_id=people["provider"].pk)
+
+    assert not Service.objects.live().exists()
+
+
+def test_times_are_told_in_the_zone_of_the_service(people):
+    service = make_service(people["provider"], timezone="Asia/Tokyo")
+    booking = make_booking(people["customer"], service, a_start(timedelta(days=2)))
+
+    body = Notification.objects.get(user=people["provider"]).body
+
+    assert f"{booking.scheduled_at + timedelta(hours=9):%d %B %Y, %H:%M} (Asia/Tokyo)" in body
