@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from marketplace.running.datadir import CannotStartError
-from marketplace.running.system import NOT_PASSED_ON, System
+from marketplace.running.system import System, environment
 from marketplace_embedded.account import Account
 from marketplace_embedded.process import until
 
@@ -69,10 +69,14 @@ def storage(system: System, endpoint: str = "S3_ENDPOINT_URL"):
 
 def command(*arguments: str, cwd: Path, prelude: str = "pass") -> subprocess.CompletedProcess[str]:
     """Run `marketplace`, which finds its servers by itself."""
-    env = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     code = f"import sys; {prelude}; from marketplace.cli import main; main()"
     return subprocess.run(
-        [sys.executable, "-P", "-c", code, *arguments], capture_output=True, text=True, env=env, cwd=cwd, timeout=120
+        [sys.executable, "-P", "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        cwd=cwd,
+        timeout=120,
     )
 
 
@@ -279,9 +283,10 @@ def test_it_ends_cleanly_leaving_no_process(make: Callable[..., System], number:
 
 def test_it_ends_cleanly_while_it_is_starting(make: Callable[..., System], tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
-    env = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     arguments = ["-P", "-m", "marketplace.cli", "up", "--port", "0", "--data-dir", str(data_dir)]
-    starting = subprocess.Popen([sys.executable, *arguments], env=env, stdout=subprocess.PIPE, start_new_session=True)
+    starting = subprocess.Popen(
+        [sys.executable, *arguments], env=environment(), stdout=subprocess.PIPE, start_new_session=True
+    )
     assert starting.stdout
     starting.stdout.readline()  # it has begun
     starting.send_signal(signal.SIGINT)
@@ -316,9 +321,14 @@ def test_it_starts_at_once_over_what_a_killed_one_left_running(make: Callable[..
             process.suspend()  # so that none can heed its parent's death
     left = [process for process in processes_of(system.data_dir) if process.pid != system.pid]
     system.kill()
-    system.start()
-    assert query(system, "SELECT one FROM kept") == [(1,)]
-    assert until(lambda: not any(process.is_running() for process in left), PATIENCE)
+    try:
+        system.start()
+        assert query(system, "SELECT one FROM kept") == [(1,)]
+        assert until(lambda: not any(process.is_running() for process in left), PATIENCE)
+    finally:
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

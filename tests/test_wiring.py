@@ -13,6 +13,7 @@ from marketplace_booking.testing import a_start, make_booking
 from marketplace_catalog.models import Service
 from marketplace_catalog.testing import make_service
 from marketplace_kit import clock
+from marketplace_kit.exceptions import NotFound
 from marketplace_kit.testing import run_jobs
 from marketplace_notifications.models import Notification
 
@@ -127,6 +128,8 @@ def test_nobody_leaves_with_open_bookings_and_services_go_with_their_provider(pe
         with pytest.raises(OpenBookings):
             user_erasing.send(sender=User, user=people[side])
     user_erasing.send(sender=User, user=people["stranger"])
+    with clock.frozen(booking.scheduled_at - timedelta(days=1)):
+        bookings.cancel_booking(people["customer"], booking)
     user_erased.send(sender=User, user_id=people["provider"].pk)
 
     assert not Service.objects.live().exists()
@@ -139,3 +142,41 @@ def test_times_are_told_in_the_zone_of_the_service(people):
     body = Notification.objects.get(user=people["provider"]).body
 
     assert f"{booking.scheduled_at + timedelta(hours=9):%d %B %Y, %H:%M} (Asia/Tokyo)" in body
+
+
+def test_money_on_its_way_keeps_both_sides(people, booking):
+    from marketplace_accounts.signals import user_erasing
+    from marketplace_billing.exceptions import OpenPayments
+
+    billing.start_payment(people["customer"], booking, "mock_success")
+    bookings.cancel_booking(people["customer"], booking)
+
+    for side in ("customer", "provider"):
+        with pytest.raises(OpenPayments):
+            user_erasing.send(sender=User, user=people[side])
+
+
+def test_who_was_erased_meanwhile_is_not_booked(people):
+    service = make_service(people["provider"])
+    User.objects.filter(pk=people["customer"].pk).update(is_active=False)
+
+    with pytest.raises(NotFound):
+        make_booking(people["customer"], service)
+
+
+def test_an_export_holds_all_that_is_held(people, booking):
+    from marketplace_accounts.personal_data import export
+
+    billing.pay(people["customer"], booking, "mock_success")
+    bookings.cancel_booking(people["customer"], booking, "Ill.")
+    run_jobs()
+
+    for side in ("customer", "provider"):
+        held = export(people[side].pk)
+        assert [b["id"] for b in held["bookings"]] == [booking.pk]
+        assert [p["amount"] for p in held["payments"]] == [booking.total_amount]
+        assert [r["reason"] for r in held["refunds"]] == ["Ill."]
+        assert len(held["notifications"]) == Notification.objects.filter(user=people[side]).count() > 0
+        assert len(held["services"]) == (side == "provider")
+    assert [h["action"] for h in export(people["customer"].pk)["bookingHistory"]] == ["created", "cancelled"]
+    assert export(people["stranger"].pk)["bookings"] == []

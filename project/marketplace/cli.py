@@ -33,6 +33,8 @@ def run(argv: list[str], data: DataDir) -> None:
     elif command == "up":
         up(argv, data)
     else:
+        if bytecode.is_lost() and data.bytecode.exists():
+            bytecode.keep_in(data.bytecode)
         with servers.provided(data):
             django(argv)
 
@@ -48,7 +50,7 @@ def up(argv: list[str], data: DataDir) -> None:
     """Run `up` past Django's dispatcher, which would read the settings before the servers have addresses."""
     servers.require_wheels(servers.missing())
     if bytecode.is_lost():
-        bytecode.keep_in(data.path / "bytecode")
+        bytecode.keep_in(data.bytecode)
     from .management.commands.up import Command  # compiled by now to where it is kept
 
     Command().run_from_argv(argv)

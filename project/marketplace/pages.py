@@ -9,10 +9,10 @@ from django.views.decorators.http import require_safe
 @require_safe
 def page(request: HttpRequest, name: str) -> HttpResponse:
     """A page that takes the token of its address and hands it to the API."""
-    # The address holds a secret: it must not travel on as a referrer, nor stay in a cache.
-    headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
     response = render(request, f"pages/{name}.html")
-    response.headers.update(headers)
+    # The address holds a secret: it must not stay in a cache, nor travel on as a referrer.
+    response["Cache-Control"] = "no-store"
+    response["Referrer-Policy"] = "no-referrer"
     return response
 
 

@@ -12,12 +12,14 @@ from django.dispatch import Signal
 
 from marketplace_accounts import signals as accounts
 from marketplace_accounts.models import User
+from marketplace_billing import actions as money
 from marketplace_billing import signals as billing
 from marketplace_billing.models import Payment, Refund
+from marketplace_booking import actions as bookings
 from marketplace_booking import signals as booking
-from marketplace_booking.actions import refuse_open_bookings
 from marketplace_booking.models import Booking
 from marketplace_catalog import actions as catalog
+from marketplace_kit.exceptions import NotFound
 from marketplace_notifications import actions as notifications
 from marketplace_notifications.actions import notify
 
@@ -111,8 +113,18 @@ def tell_refunded(refund: Refund, **_: Any) -> None:
 
 
 def refuse_while_open(user: User, **_: Any) -> None:
-    """Nobody leaves the other side of a booking alone."""
-    refuse_open_bookings(user.pk)
+    """Nobody leaves the other side of a booking alone, nor money on its way."""
+    bookings.refuse_open_bookings(user.pk)
+    money.refuse_pending_money(user.pk)
+
+
+def refuse_those_gone(booking: Booking, **_: Any) -> None:
+    """Neither side of a new booking has just been erased.
+
+    Writing the booking waited for an erasure that was under way; this is the first look after it.
+    """
+    if User.objects.active().filter(pk__in=(booking.customer_id, booking.provider_id)).count() < 2:
+        raise NotFound
 
 
 def withdraw_services(user_id: UUID, **_: Any) -> None:
@@ -123,11 +135,13 @@ def forget_notifications(user_id: UUID, **_: Any) -> None:
     notifications.forget(user_id)
 
 
-def export_notifications(user: User, **_: Any) -> dict[str, Any]:
-    return notifications.export(user.pk)
+def export_all(user: User, **_: Any) -> dict[str, Any]:
+    parts = (catalog.export, bookings.export, money.export, notifications.export)
+    return {name: rows for part in parts for name, rows in part(user.pk).items()}
 
 
 REACTIONS: tuple[tuple[Signal, Any], ...] = (
+    (booking.booking_created, refuse_those_gone),
     (booking.booking_created, tell_created),
     (booking.booking_confirmed, tell_confirmed),
     (booking.booking_completed, tell_completed),
@@ -138,7 +152,7 @@ REACTIONS: tuple[tuple[Signal, Any], ...] = (
     (accounts.user_erasing, refuse_while_open),
     (accounts.user_erased, withdraw_services),
     (accounts.user_erased, forget_notifications),
-    (accounts.user_exporting, export_notifications),
+    (accounts.user_exporting, export_all),
 )
 
 

@@ -92,6 +92,7 @@ def test_dies_with_its_owner(name: str, tmp_path: Path, owner: Any) -> None:
     killed = owner(tmp_path, name)
     killed.kill()
     assert until(lambda: not any(map(psutil.pid_exists, killed.pids)), 20)
+    KINDS[name](tmp_path / name).tidy()
 
 
 def test_all_at_once_and_all_stopped_when_one_cannot_start(tmp_path: Path) -> None:

@@ -47,7 +47,12 @@ DATABASES = {
     }
 }
 DEFAULT_FROM_EMAIL = "post@example.org"
-MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+MAILERS = {
+    "default": {
+        "BACKEND": "marketplace_kit.mail.FileBackend",
+        "OPTIONS": {"file_path": os.environ.get("MAIL_FOLDER", "mails")},
+    }
+}
 EVENTSTREAM_STORAGE_CLASS = "marketplace_notifications.storage.NotificationStorage"
 EVENTSTREAM_CHANNELMANAGER_CLASS = "marketplace_notifications.storage.OwnChannel"
 NOTIFICATIONS = {

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import RequestAborted
@@ -100,3 +103,14 @@ def test_a_client_that_reads_nothing_is_left(monkeypatch):
 
     with pytest.raises(RequestAborted):
         asyncio.run(asgi._send(full, {"type": "http.response.body"}))
+
+
+def test_a_real_worker_publishes_and_mails(server, session_of, ann, tmp_path):
+    with server.open(session_of(ann)) as stream:
+        actions.notify(ann.pk, "parcel.sent", {}, {"number": 1, "sender": "Zoë"})
+        command = [sys.executable, "-m", "django", "procrastinate", "worker", "--one-shot"]
+        env = server.env | {"MAIL_FOLDER": str(tmp_path), "DJANGO_SETTINGS_MODULE": "tests.settings"}
+        subprocess.run(command, cwd=Path(__file__).parent.parent, env=env, check=True, timeout=60, capture_output=True)
+        assert stream.titles(1) == ["Parcel 1 is on its way"]
+    [mail] = tmp_path.glob("*.eml")
+    assert b"To: ann@example.org" in mail.read_bytes()

@@ -48,6 +48,11 @@ class DataDir:
         """Where mail is written, one file per message."""
         return self.path / "mail"
 
+    @property
+    def bytecode(self) -> Path:
+        """Where compiled modules are kept, if not beside their source."""
+        return self.path / "bytecode"
+
     def make(self) -> None:
         """Make the folder, for us alone; raises CannotStartError where that is not allowed."""
         try:

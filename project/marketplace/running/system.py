@@ -46,6 +46,15 @@ def _shared_bytecode() -> str:
     return folder.name
 
 
+def environment() -> dict[str, str]:
+    """Our environment for a `marketplace` that is to find, or start, servers of its own."""
+    env = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
+    if bytecode.is_lost():
+        env.pop(bytecode.FORBIDDEN, None)
+        env[bytecode.PREFIX] = _shared_bytecode()
+    return env
+
+
 class System:
     """`marketplace up` in a process of its own; use it in a `with`, or call `start` and `close`.
 
@@ -96,10 +105,7 @@ class System:
         """Start it, at the address that it had before, and wait until it is ready; raises CannotStartError."""
         command = [sys.executable, "-P", "-m", "marketplace.cli", "up", "--port", str(self.port)]
         command += ["--data-dir", str(self.data_dir), *([] if self.demo_data else ["--no-demo"])]
-        env = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON} | self.env
-        if bytecode.is_lost():
-            env = {name: value for name, value in env.items() if name != bytecode.FORBIDDEN}
-            env[bytecode.PREFIX] = _shared_bytecode()
+        env = environment() | self.env
         stops = ((signal.SIGTERM, 60.0),)
         self.data_dir.mkdir(0o700, parents=True, exist_ok=True)
         self._child = Child(command, self.log, env, account=self.account, stops=stops)

@@ -6,6 +6,7 @@ Locks are taken in one order: the booking, then the payment.
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -13,6 +14,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from marketplace_booking.models import Booking
 from marketplace_kit.clock import now
 from marketplace_kit.exceptions import InvalidField
+from marketplace_kit.exporting import exported
 from marketplace_kit.jobs import defer
 from marketplace_kit.money import is_exact, percentage, rounded
 from marketplace_kit.transactions import action, lock_row
@@ -25,6 +27,7 @@ from .exceptions import (
     BookingNotPayable,
     NotYourBookingToPay,
     NotYourRefund,
+    OpenPayments,
     PaymentNotRefundable,
     RefundExceedsPayment,
 )
@@ -179,6 +182,26 @@ def owed_on_cancellation(booking: Booking, payment: Payment) -> Decimal:
         return payment.amount
     left = booking.scheduled_at - booking.updated_at
     return refundable(booking.cancellation_policy, left, payment.amount, payment.currency)
+
+
+def export(user_id: Any) -> dict[str, Any]:
+    """The payments that the user made and got, and what was given back of them."""
+    paid = Payment.objects.of(user_id).order_by("created_at", "id")
+    fields = ("id", "booking_id", "customer_id", "provider_id", "amount", "currency", "fee_amount", "status")
+    given_back = Refund.objects.filter(payment__in=paid)
+    return {
+        "payments": exported(paid, *fields, "payment_method", "failure_code", "refunded_amount", "created_at"),
+        "refunds": exported(given_back, "id", "payment_id", "amount", "status", "reason", "created_at"),
+    }
+
+
+def refuse_pending_money(user_id: Any) -> None:
+    """OpenPayments while a payment or a refund of the user is not settled."""
+    theirs = Payment.objects.of(user_id)
+    if theirs.filter(status=PaymentStatus.PENDING).exists():
+        raise OpenPayments
+    if Refund.objects.filter(payment__in=theirs, status=RefundStatus.PENDING).exists():
+        raise OpenPayments
 
 
 def _claim(payment: Payment, amount: Decimal, reason: str | None, after: timedelta | None = None) -> Refund:

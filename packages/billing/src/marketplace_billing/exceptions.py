@@ -58,5 +58,11 @@ class RefundExceedsPayment(DomainError):
     code = "refund_exceeds_payment"
 
 
+class OpenPayments(DomainError):
+    """A payment or a refund is not settled yet: wait for it."""
+
+    code = "open_payments"
+
+
 class StillPending(Exception):
     """The gateway has not settled it yet: the job tries again."""

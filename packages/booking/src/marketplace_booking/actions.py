@@ -10,6 +10,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 
 from marketplace_catalog.models import Service
 from marketplace_kit.exceptions import NotFound
+from marketplace_kit.exporting import exported
 from marketplace_kit.transactions import action, lock_row
 from marketplace_scheduling import actions as scheduling
 
@@ -96,6 +97,18 @@ def refuse_open_bookings(user_id: Any) -> None:
     """OpenBookings while the user is on either side of one that is still to come about."""
     if Booking.objects.of(user_id).open().exists():
         raise OpenBookings
+
+
+def export(user_id: Any) -> dict[str, Any]:
+    """The bookings that the user made and got, and what he did to them."""
+    agreed = Booking.objects.of(user_id).order_by("created_at", "id")
+    fields = ("id", "customer_id", "provider_id", "service_id", "status", "scheduled_at", "ends_at", "timezone")
+    terms = ("total_amount", "currency", "notes", "cancelled_by", "cancellation_reason", "created_at", "updated_at")
+    did = HistoryEntry.objects.filter(actor=user_id)
+    return {
+        "bookings": exported(agreed, *fields, *terms),
+        "bookingHistory": exported(did, "booking_id", "action", "to_status", "reason", "created_at"),
+    }
 
 
 def _bookable(service: Service) -> Service:

@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import Max
+from django.db.models import F, Max
 
 from marketplace_kit.clock import now
 from marketplace_kit.exceptions import InvalidField
+from marketplace_kit.exporting import exported
 from marketplace_kit.money import rounded
 from marketplace_kit.transactions import action, lock_row
 from marketplace_media.models import File
@@ -83,6 +84,13 @@ def withdraw_services(provider_id: Any) -> None:
         service.deleted_at = service.updated_at = now()
         service.save(update_fields=["deleted_at", "updated_at"])
         service_deleted.send(sender=Service, service=service)
+
+
+def export(provider_id: Any) -> dict[str, Any]:
+    """The services that the user offers or offered."""
+    offered = Service.objects.offered_by(provider_id).annotate(category_slug=F("category__slug")).order_by("created_at")
+    fields = ("id", "title", "description", "category_slug", "price", "currency", "is_active", "created_at")
+    return {"services": exported(offered, *fields, "updated_at", "deleted_at")}
 
 
 @action

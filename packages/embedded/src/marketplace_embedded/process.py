@@ -14,6 +14,7 @@ from .account import Account
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 POLL = 0.02  # seconds
+KILL_TIMEOUT = 5.0  # seconds that the kernel may take
 
 type Stops = Sequence[tuple[signal.Signals, float]]
 
@@ -130,9 +131,9 @@ def kill_leftover(pid: int, name: str, timeout: float = 5.0) -> None:
 
     It got its signal when its owner died, so at first it is only given time.
     """
-    until(lambda: identity(pid) != name, timeout)
-    if identity(pid) == name:
+    if not until(lambda: identity(pid) != name, timeout):
         kill_group(pid)
+        until(lambda: identity(pid) != name, KILL_TIMEOUT)
 
 
 def until(condition: Callable[[], bool], timeout: float) -> bool:

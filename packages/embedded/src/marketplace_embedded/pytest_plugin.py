@@ -115,4 +115,5 @@ def _remove_if_free(folder: Path, lock: int) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return
+    ObjectStorage(folder / "storage").tidy()
     shutil.rmtree(folder, ignore_errors=True)

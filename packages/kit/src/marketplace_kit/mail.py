@@ -13,7 +13,6 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.message import EmailMessage
 
-
 # A link with its token stays on one line, so that it can be copied out of the file.
 LONG_LINES = email.policy.default.clone(max_line_length=900, cte_type="8bit")
 
