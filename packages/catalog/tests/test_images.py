@@ -10,10 +10,10 @@ from marketplace_catalog.testing import make_service
 from marketplace_media.testing import make_image_bytes
 
 
-def upload(content: bytes, name: str = "room.jpg"):
+def upload(content: bytes, name: str = "room.png"):
     from django.core.files.uploadedfile import SimpleUploadedFile
 
-    return SimpleUploadedFile(name, content, content_type="image/jpeg")
+    return SimpleUploadedFile(name, content, content_type="image/png")
 
 
 def test_an_image_is_stored_and_shown(provider, sign_in):
@@ -22,14 +22,14 @@ def test_an_image_is_stored_and_shown(provider, sign_in):
     mine = sign_in(provider)
 
     first = mine.upload(f"{path}/images", upload(make_image_bytes()))
-    second = mine.upload(f"{path}/images", upload(make_image_bytes(), "other.jpg"))
+    second = mine.upload(f"{path}/images", upload(make_image_bytes(), "other.png"))
 
     assert (first.status_code, second.status_code) == (201, 201), first.content
     listed = sign_in(None).get(f"{path}/images").json()["items"]
-    assert [(f["filename"], f["position"]) for f in listed] == [("room.jpg", 0), ("other.jpg", 1)]
+    assert [(f["filename"], f["position"]) for f in listed] == [("room.png", 0), ("other.png", 1)]
     assert sign_in(None).get(path).json()["images"] == [f["url"] for f in listed]
     with urllib.request.urlopen(listed[0]["url"]) as response:
-        assert response.headers["Content-Type"] == "image/jpeg"
+        assert response.headers["Content-Type"] == "image/png"
         assert len(response.read()) == listed[0]["size"]
 
 

@@ -123,6 +123,13 @@ class TestFreeSlots:
         starts = [s for s, _ in schedule.free_slots(provider.pk, now, now + 4 * HOUR, now=now - HOUR)]
         assert starts == [now, *(now + HOUR * n for n in (2.5, 3, 3.5))]
 
+    def test_what_lies_beside_the_span_blocks_by_its_buffers(self, provider: Person, now: datetime) -> None:
+        schedule = make_schedule(buffer_before=30, buffer_after=30)
+        for hours in (1, 5.5):
+            make_reservation(provider.pk, now + hours * HOUR)
+        starts = [s for s, _ in schedule.free_slots(provider.pk, now + 2 * HOUR, now + 5 * HOUR, now=now)]
+        assert starts == [now + hours * HOUR for hours in (2.5, 3, 3.5, 4)]
+
     def test_a_reservation_that_expired_blocks_nothing(self, provider: Person, now: datetime) -> None:
         schedule = make_schedule()
         make_reservation(provider.pk, now + HOUR, expires_at=now)

@@ -48,7 +48,11 @@ def local_starts(rules: Rules, day: str, exceptions: dict[str, list[str]] | None
     noon = datetime.fromisoformat(f"{day}T12:00").replace(tzinfo=zone).astimezone(UTC)
     span = Span(noon - timedelta(hours=40), noon + timedelta(hours=40))
     dated = {date.fromisoformat(key): parse_hours(windows) for key, windows in (exceptions or {}).items()}
-    local = (start.astimezone(zone) for start in free_starts(rules, span, dated, []))
+    starts = list(free_starts(rules, span, dated, []))
+    for start in starts:
+        assert is_free(rules, start, dated, [])
+        assert list(reasons(rules, start, LONG_AGO, dated, [])) == []
+    local = [start.astimezone(zone) for start in starts]
     return [f"{start:%H:%M}{'+' * start.fold}" for start in local if start.date().isoformat() == day]
 
 
@@ -132,6 +136,9 @@ class TestDaysByHand:
             # The fold is at midnight: yesterday's 24:00 is the second one.
             ("America/Havana", "2026-10-31", ["22:00", "24:00"], ["22:00", "22:30", "23:00", "23:30"]),
             ("America/Havana", "2026-11-01", ["22:00", "24:00"], ["00:00", "22:00", "22:30", "23:00"]),
+            # At 00:01 it was 23:01 of the day before again.
+            ("America/St_Johns", "2009-10-31", ["00:00", "02:00"], ["00:00", "00:30", "01:00", "23:30+"]),
+            ("America/St_Johns", "2009-11-01", ["00:00", "02:00"], ["00:00", "00:00+", "00:30", "01:00"]),
             # There was no 30 December 2011, so the 29th and the 31st join.
             ("Pacific/Apia", "2011-12-29", ["00:00", "01:00", "23:00", "24:00"], ["00:00", "23:00", "23:30"]),
             ("Pacific/Apia", "2011-12-30", ["00:00", "24:00"], []),

@@ -1,5 +1,6 @@
 """What can happen to a service: one function, one transaction, one thing."""
 
+from datetime import date
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -12,6 +13,7 @@ from marketplace_kit.money import rounded
 from marketplace_kit.transactions import action, lock_row
 from marketplace_media.models import File
 from marketplace_scheduling import actions as scheduling
+from marketplace_scheduling.models import ScheduleException
 
 from .conf import conf
 from .exceptions import NotYourService, ProviderRequired, TooManyFiles
@@ -66,6 +68,25 @@ def change_service(user: AbstractBaseUser, service: Service, fields: dict[str, A
     locked.save()
     service_changed.send(sender=Service, service=locked)
     return locked
+
+
+@action
+def set_exception(user: AbstractBaseUser, service: Service, day: date, windows: list[str]) -> ScheduleException:
+    """Let these be the hours of one local date. NotYourService, InvalidField."""
+    _require_owner(user, service)
+    exception = scheduling.set_exception(service.schedule, day, windows)
+    service_changed.send(sender=Service, service=service)
+    return exception
+
+
+@action
+def clear_exception(user: AbstractBaseUser, service: Service, day: date) -> bool:
+    """Let the weekday's hours hold again; False where there was no exception. NotYourService."""
+    _require_owner(user, service)
+    cleared = scheduling.clear_exception(service.schedule, day)
+    if cleared:
+        service_changed.send(sender=Service, service=service)
+    return cleared
 
 
 @action

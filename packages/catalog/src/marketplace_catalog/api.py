@@ -1,6 +1,5 @@
 """`/services`: parse, fetch in scope, call an action, return the row."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,32 +7,26 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Status
 
-from marketplace_kit.exceptions import InvalidField, NotFound, ServiceUnavailable
+from marketplace_kit.exceptions import ServiceUnavailable
 from marketplace_kit.pagination import Page, Slice, Whole, paginate
 from marketplace_kit.routing import Router, refuses, takes_upload
 from marketplace_kit.uploads import TooLarge, read_one
-from marketplace_kit.users import user_of, viewer_of
+from marketplace_kit.users import user_of
 from marketplace_media import actions as media
 from marketplace_media.exceptions import NotAnImage, TooManyPixels
 from marketplace_media.lifecycle import MAX_IMAGE_BYTES
 from marketplace_media.schemas import File
 
 from . import actions, schemas
+from .availability_api import router as availability
 from .exceptions import NotYourService, ProviderRequired, TooManyFiles
 from .models import Category, Service
+from .scope import visible
 
 router = Router(tags=["Services"])
+router.add_router("", availability)
 
-LONGEST_SPAN = timedelta(days=31)
 ORDERS = {"newest": ("-created_at", "-id"), "price": ("price", "id"), "-price": ("-price", "-id")}
-
-
-def visible(request: HttpRequest, service_id: UUID) -> Service:
-    """The service if the caller may see it, with all that it shows. NotFound."""
-    service = Service.objects.visible_to(viewer_of(request)).with_details().filter(pk=service_id).first()
-    if service is None:
-        raise NotFound
-    return service
 
 
 @router.get("", auth=None, response=Page[schemas.Service])
@@ -82,17 +75,6 @@ def delete_service(request: HttpRequest, service_id: UUID) -> Status[None]:
     """Take a service of your own out of the catalog. Bookings keep what they show."""
     actions.delete_service(user_of(request), visible(request, service_id))
     return Status(204, None)
-
-
-@router.get("/{service_id}/slots", auth=None, response=schemas.Slots)
-def list_slots(request: HttpRequest, service_id: UUID, span: Query[schemas.SlotSpan]) -> dict[str, Any]:
-    """Every start within the span that can be booked now, ascending."""
-    service = visible(request, service_id)
-    if span.start >= span.end:
-        raise InvalidField("query/to", "empty_span", "`to` must lie after `from`.")
-    if span.end - span.start > LONGEST_SPAN:
-        raise InvalidField("query/to", "span_too_long", "The span may be 31 days long at the most.")
-    return {"timezone": service.schedule.timezone, "items": service.free_slots(span.start, span.end)}
 
 
 @router.post("/{service_id}/images", response={201: File})

@@ -203,6 +203,10 @@ class Service(models.Model):
         """Every slot that starts in the span and that a booking would take now; none while it is inactive."""
         return self.schedule.free_slots(self.provider_id, start, end) if self.is_bookable else []
 
+    def explain(self, start: datetime) -> list[str]:
+        """Every reason why `start` can't be booked now; a naive one is what the service's own clock shows."""
+        return [*([] if self.is_bookable else ["inactive"]), *self.schedule.explain(self.provider_id, start)]
+
     @property
     def is_bookable(self) -> bool:
         return self.is_active and self.deleted_at is None

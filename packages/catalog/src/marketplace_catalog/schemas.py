@@ -1,8 +1,10 @@
 """What goes in and out of the catalog."""
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -27,10 +29,11 @@ from marketplace_kit.schemas import (
     Wrong,
     decimals_rule,
     partial,
+    rfc3339,
 )
 from marketplace_kit.users import UserId
 from marketplace_scheduling.exceptions import InvalidWindows
-from marketplace_scheduling.models import RANGES, Schedule
+from marketplace_scheduling.models import RANGES, Schedule, ScheduleException
 
 from .lifecycle import CancellationPolicy
 
@@ -63,11 +66,15 @@ def windows_rule(data: dict[str, Any]) -> Iterator[Wrong]:
     given = data.get("availability")
     if not isinstance(given, dict) or not all(isinstance(times, list) for times in given.values()):
         return
+    yield from _faults(("availability",), Schedule.check_windows, given)
+
+
+def _faults(place: tuple[str, ...], check: Callable[[Any], None], given: Any) -> Iterator[Wrong]:
     try:
-        Schedule.check_windows(given)
+        check(given)
     except InvalidWindows as error:
         for fault in error.faults:
-            yield Wrong(("availability", *fault.place), "invalid_windows", fault.sentence)
+            yield Wrong((*place, *fault.place), "invalid_windows", fault.sentence)
 
 
 # --- in ---
@@ -126,6 +133,28 @@ class SlotSpan(Params):
 
     start: Instant = Field(alias="from", description="The earliest start.")
     end: Instant = Field(alias="to", description="Before this moment.")
+
+
+class AskedStart(Params):
+    """A start to be explained."""
+
+    start: Annotated[datetime, BeforeValidator(rfc3339)] = Field(
+        description="A date-time; without an offset it is what the service's own clock shows."
+    )
+
+
+class SetException(In):
+    """The hours of one date."""
+
+    windows: list[str] = Field(
+        description="An even, ascending list of local times; an empty one closes the day.",
+        examples=[["10:00", "14:00"]],
+    )
+
+    @classmethod
+    def rules(cls, data: dict[str, Any]) -> Iterator[Wrong]:
+        if isinstance(given := data.get("windows"), list):
+            yield from _faults(("windows",), ScheduleException.check_windows, given)
 
 
 # --- out ---
@@ -205,3 +234,31 @@ class Slots(Out):
 
     timezone: str = Field(description="The service's zone.")
     items: list[Slot] = Field(description="Ascending.")
+
+
+class Reason(StrEnum):
+    """Why a start can't be booked."""
+
+    OUTSIDE_HOURS = "outside_hours"
+    CLOSED_BY_EXCEPTION = "closed_by_exception"
+    IN_GAP = "in_gap"
+    OFF_INTERVAL = "off_interval"
+    RESERVED = "reserved"
+    BUFFER = "buffer"
+    TOO_SOON = "too_soon"
+    TOO_FAR = "too_far"
+    INACTIVE = "inactive"
+
+
+class Explanation(Out):
+    """Whether a start can be booked now."""
+
+    bookable: bool = Field(description="It can.")
+    reasons: list[Reason] = Field(description="Why not; empty where it can.")
+
+
+class AvailabilityException(Out):
+    """Other hours of one date."""
+
+    date: dt.date = Field(description="A local date of the service's zone.")
+    windows: list[str] = Field(description="Local times: opens, closes, opens …; empty: closed.")

@@ -143,7 +143,8 @@ def pointer(location: tuple[str | int, ...]) -> str:
     if source in ("body", "form", "file"):
         # path[0] is the name of the endpoint's argument, which the client does not see
         return "".join(f"/{_escaped(str(step))}" for step in path[1:] if not _is_internal(step))
-    name = str(path[-1]) if path else ""
+    # Within a model of parameters: the argument's name, the parameter, and where in it.
+    name = str(path[1 if len(path) > 1 else 0]) if path else ""
     return f"{source}/{to_camel(name) if source == 'path' else name}"
 
 

@@ -13,6 +13,7 @@ from ninja.operation import Operation
 from .conf import conf
 from .exceptions import DomainError
 from .problems import problem, refusal
+from .ratelimits import SAFE, Meter, name_of
 
 
 class Router(ninja.Router):
@@ -48,31 +49,61 @@ def takes_upload[F: Callable[..., Any]](limit: int) -> Callable[[F], F]:
     return mark
 
 
+def limited_as[F: Callable[..., Any]](name: str | None) -> Callable[[F], F]:
+    """Mark an endpoint that KIT["RATE_LIMITS"] has a name for; None exempts it from all limits. Below the route."""
+
+    def mark(endpoint: F) -> F:
+        endpoint.limited_as = name  # type: ignore[attr-defined]
+        return endpoint
+
+    return mark
+
+
 def guard(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Before anything else of an operation: the size and type of its body, then a bad token.
+    """Before anything else of an operation: the size and type of its body, rate limits, a bad token.
 
     A decorator for `api.add_decorator(guard, mode="view")`.
     """
     operation: Operation = inspect.unwrap(run).__self__
     endpoint = operation.view_func
+    limit_name = name_of(operation)
+    is_write = not SAFE.issuperset(operation.methods)
     upload_limit: int | None = getattr(endpoint, "upload_limit", None)
     takes_json = any(m.__ninja_param_source__ == "body" for m in operation.models)
     looks_at_token = not getattr(endpoint, "ignores_authorization", False)
 
-    @wraps(run)
-    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+    def admit(request: HttpRequest, meter: Meter) -> None:
+        meter.by_address()
+        try:
+            # Looking at the lazy user is what refuses a bad token.
+            looks = looks_at_token and ("Authorization" in request.headers or "user" in meter.rates)
+            user = viewer_of(request) if looks else None
+        except DomainError:
+            meter.by_user(None)
+            raise
+        meter.by_user(user)
+
+    def look(request: HttpRequest, meter: Meter) -> HttpResponse | None:
         if upload_limit is not None:
             refused = _body_refused(request, upload_limit + conf.MAX_MULTIPART_OVERHEAD, "multipart/form-data")
         else:
             refused = _body_refused(request, conf.MAX_JSON_BYTES, "application/json" if takes_json else None)
         if refused is not None:
             return refused
-        if looks_at_token and "Authorization" in request.headers:
-            try:
-                request.user.is_authenticated  # noqa: B018  (resolving the lazy user is what refuses a bad token)
-            except DomainError as error:
-                return refusal(request, error)
-        return run(request, **kwargs)
+        try:
+            admit(request, meter)
+        except DomainError as error:
+            return refusal(request, error)
+        return None
+
+    @wraps(run)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        meter = request.meter = Meter(request, limit_name)  # type: ignore[attr-defined]
+        response = look(request, meter) or run(request, **kwargs)
+        meter.tell(response)
+        if is_write or operation.auth_callbacks or "Authorization" in request.headers:
+            response.setdefault("Cache-Control", "no-store")
+        return response
 
     return guarded
 

@@ -177,7 +177,8 @@ Text10000 = Annotated[str, AfterValidator(clean_text), Field(min_length=1, max_l
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d")
 
 
-def _rfc3339(value: Any) -> Any:
+def rfc3339(value: Any) -> Any:
+    """Refuse what is not written as a date-time."""
     # pydantic would also take numbers, and digits in a string, for seconds since 1970.
     if not isinstance(value, str) or not _RFC3339.match(value):
         raise PydanticCustomError("datetime_format", "Input should be an RFC 3339 date-time with an offset")
@@ -190,7 +191,7 @@ def _in_utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_rfc3339), AfterValidator(_in_utc)]
+Instant = Annotated[AwareDatetime, BeforeValidator(rfc3339), AfterValidator(_in_utc)]
 
 
 # --- rules over more than one field ---

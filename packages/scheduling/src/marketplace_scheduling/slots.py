@@ -20,8 +20,8 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 MAX_WINDOWS = 12
 TICK = timedelta(microseconds=1)  # the resolution of datetime and of PostgreSQL: turns "up to and with" into half-open
 NEVER = datetime.max.replace(tzinfo=UTC)
-# A slot is a day long at most, and a clock can be set by a day: windows of dates further away don't matter.
-MARGIN = timedelta(days=2)
+# A clock that is set back may show yesterday again: a moment can lie in a window of the date before or after its own.
+MARGIN = timedelta(days=1)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|(24):(00)")
 
 # (opening, closing) of each window of one date, in minutes on the wall clock since midnight; 1440 is 24:00.

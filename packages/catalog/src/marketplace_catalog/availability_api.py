@@ -1,0 +1,64 @@
+"""`/services/{id}/slots` and `/services/{id}/availability`: when a service can be had, and why not."""
+
+import datetime as dt
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Status
+
+from marketplace_kit.exceptions import InvalidField, NotFound
+from marketplace_kit.pagination import Whole
+from marketplace_kit.routing import Router, refuses
+from marketplace_kit.users import user_of
+
+from . import actions, schemas
+from .exceptions import NotYourService
+from .scope import visible
+
+router = Router(tags=["Services"])
+
+LONGEST_SPAN = timedelta(days=31)
+
+
+@router.get("/{service_id}/slots", auth=None, response=schemas.Slots)
+def list_slots(request: HttpRequest, service_id: UUID, span: Query[schemas.SlotSpan]) -> dict[str, Any]:
+    """Every start within the span that can be booked now, ascending."""
+    if span.start >= span.end:
+        raise InvalidField("query/to", "empty_span", "`to` must lie after `from`.")
+    if span.end - span.start > LONGEST_SPAN:
+        raise InvalidField("query/to", "span_too_long", "The span may be 31 days long at the most.")
+    service = visible(request, service_id)
+    return {"timezone": service.schedule.timezone, "items": service.free_slots(span.start, span.end)}
+
+
+@router.get("/{service_id}/slots/explain", auth=None, response=schemas.Explanation)
+def explain_slot(request: HttpRequest, service_id: UUID, asked: Query[schemas.AskedStart]) -> dict[str, Any]:
+    """Whether a start can be booked now, and if not, every reason why, by the rules that the slots are listed by."""
+    reasons = visible(request, service_id).explain(asked.start)
+    return {"bookable": not reasons, "reasons": reasons}
+
+
+@router.get("/{service_id}/availability/exceptions", auth=None, response=Whole[schemas.AvailabilityException])
+def list_availability_exceptions(request: HttpRequest, service_id: UUID) -> dict[str, Any]:
+    """The dates on which other hours hold than those of their weekday, in their order."""
+    return {"items": visible(request, service_id).schedule.exceptions.all()}
+
+
+@router.put("/{service_id}/availability/exceptions/{date}", response=schemas.AvailabilityException)
+@refuses(NotYourService)
+def set_availability_exception(
+    request: HttpRequest, service_id: UUID, date: dt.date, body: schemas.SetException
+) -> Any:
+    """Let these be the hours of one local date; none at all close it. Bookings stay as they are."""
+    return actions.set_exception(user_of(request), visible(request, service_id), date, body.windows)
+
+
+@router.delete("/{service_id}/availability/exceptions/{date}", response={204: None})
+@refuses(NotYourService)
+def clear_availability_exception(request: HttpRequest, service_id: UUID, date: dt.date) -> Status[None]:
+    """Let the hours of its weekday hold on this date again."""
+    if not actions.clear_exception(user_of(request), visible(request, service_id), date):
+        raise NotFound
+    return Status(204, None)
