@@ -75,6 +75,13 @@ def test_stopping_twice_or_before_the_start_is_nothing(server: Server) -> None:
     assert not server.alive
 
 
+def test_starting_twice_is_refused_and_changes_nothing(server: Server) -> None:
+    with server:
+        with pytest.raises(EmbeddedError, match="was started already"):
+            server.launch()
+        assert server.ping()
+
+
 def test_a_killed_one_starts_again_at_the_same_address(server: Server) -> None:
     with server:
         port, pid = server.port, server.pid

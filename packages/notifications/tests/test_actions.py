@@ -308,7 +308,7 @@ def test_what_is_kept_on_somebody_can_be_told_and_deleted(ann, bob):
     actions.set_preferences(ann.pk, [Choice("parcel.sent", email=False)])
     told = actions.export(ann.pk)
     assert [row["title"] for row in told["notifications"]] == ["Parcel 7 & 8 is on its way"]
-    assert told["notification_preferences"][0] == {"type": "parcel.sent", "email": False, "in_app": True}
+    assert told["notificationPreferences"][0] == {"type": "parcel.sent", "email": False, "inApp": True}
     actions.forget(ann.pk)
     assert actions.export(ann.pk)["notifications"] == []
     assert Notification.objects.of(bob.pk).count() == 1

@@ -102,6 +102,7 @@ def started(data: DataDir, absent: list[str]) -> Iterator[None]:
             start_all(servers)
             for server in servers:
                 fill(server.env())
+            fill({"EMAIL_FILE_PATH": str(data.mail)})
             yield
         except EmbeddedError as error:
             raise CannotStartError(str(error)) from error

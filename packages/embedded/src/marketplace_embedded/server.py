@@ -94,6 +94,8 @@ class Server(ABC):
 
     def launch(self) -> None:
         """Start it without waiting; `wait` must follow."""
+        if self._child:
+            raise EmbeddedError(f"{self.name} in {self.folder} was started already.")
         try:
             self.folder.mkdir(0o700, parents=True, exist_ok=True)
             fd = self._lock.acquire()
@@ -136,7 +138,7 @@ class Server(ABC):
                 self._started = True
                 return
             reason = self.explain()
-            taken = not self._started and not all(map(ports.is_free, self.ports))
+            taken = not self.alive and not self._started and not all(map(ports.is_free, self.ports))
             self.stop()
             if not taken or attempt == ATTEMPTS - 1:
                 raise EmbeddedError(f"{self.name} did not start; the end of {self.log}:\n{reason}")

@@ -1,9 +1,34 @@
-"""Structured logs by structlog: one JSON object a line, or coloured text for a person."""
+"""Structured logs by structlog: one JSON object a line, or coloured text for a person. Secrets are struck out."""
 
 import logging
+import re
 from typing import Any
 
 import structlog
+
+
+# The last line of defence: nothing of ours logs any of these on purpose, but an exception may quote what it met.
+_SECRETS = re.compile(
+    r"""
+    (?P<jwt>\beyJ[\w-]+\.[\w-]+\.[\w-]*)
+    | (?P<webhook>\bwhsec_[\w+/=-]+)
+    | (?P<before>\b(?:Bearer|Basic)\s+ | ://[^\s:/@"']*: | (?:[?&]|\b)(?:ticket|token|signature)=
+        | ["']?(?:password|currentPassword|newPassword|refresh|access|token|ticket|secret|authorization)["']?\s*:\s*["'])
+      (?P<value>[^\s"'&@]+)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+STRUCK_OUT = "[secret]"
+TALKATIVE = ("procrastinate", "httpx", "httpcore", "urllib3", "boto3", "botocore", "s3transfer", "django.db.backends")
+
+
+def without_secrets(text: str) -> str:
+    """`text` with whatever looks like a token, a password or a secret struck out."""
+    return _SECRETS.sub(lambda match: f"{match['before'] or ''}{STRUCK_OUT}", text)
+
+
+def _strike_out(logger: Any, method: str, rendered: str) -> str:
+    return without_secrets(rendered)
 
 
 def logging_config(level: str, style: str) -> dict[str, Any]:
@@ -30,7 +55,7 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
         "foreign_pre_chain": shared,
-        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _strike_out],
     }
     return {
         "version": 1,
@@ -42,8 +67,8 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
             # One line per request is ours; Django's would be a second.
             "django.request": {"level": "CRITICAL"},
             "django.server": {"level": "WARNING"},
-            "httpx": {"level": "WARNING"},
-            # Would log each job's arguments.
-            "procrastinate": {"level": max(logging.getLevelName(level), logging.WARNING)},
+            "marketplace.audit": {"level": "INFO"},
+            # Jobs' arguments, URLs with what is in them, headers, parameters of SQL: no level makes them tell.
+            **{name: {"level": max(logging.getLevelName(level), logging.WARNING)} for name in TALKATIVE},
         },
     }

@@ -5,8 +5,10 @@ import time
 import uuid
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
+from typing import Any
 
 import structlog
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from .conf import conf
@@ -27,12 +29,25 @@ def request_context(get_response: GetResponse) -> GetResponse:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.id)  # type: ignore[attr-defined]
         started = time.perf_counter()
-        response = get_response(request)
+        queries = _Queries()
+        with connection.execute_wrapper(queries):
+            response = get_response(request)
         response["X-Request-ID"] = request.id  # type: ignore[attr-defined]
-        _log_answer(request, response, time.perf_counter() - started)
+        _log_answer(request, response, time.perf_counter() - started, queries.count)
         return response
 
     return middleware
+
+
+class _Queries:
+    """Counts them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        self.count += 1
+        return execute(sql, params, many, context)
 
 
 def request_id(request: HttpRequest) -> str:
@@ -41,7 +56,7 @@ def request_id(request: HttpRequest) -> str:
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def _log_answer(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+def _log_answer(request: HttpRequest, response: HttpResponse, seconds: float, queries: int) -> None:
     match = request.resolver_match
     user = getattr(request, "_signed_in_user", None)
     write = log.warning if response.status_code >= 500 else log.info
@@ -51,6 +66,7 @@ def _log_answer(request: HttpRequest, response: HttpResponse, seconds: float) ->
         route=f"/{match.route}" if match else None,
         status=response.status_code,
         ms=round(seconds * 1000, 1),
+        sql=queries,
         user_id=str(user.pk) if user is not None else None,
     )
 
@@ -78,6 +94,16 @@ def _plain(text: str) -> str:
 
 def _is_trusted(address: str) -> bool:
     return any(ip_address(address) in ip_network(proxy, strict=False) for proxy in conf.TRUSTED_PROXIES)
+
+
+def known_host(get_response: GetResponse) -> GetResponse:
+    """Refuse with a 400 what asks for a host that is not among ALLOWED_HOSTS, even where no view looks at it."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        request.get_host()
+        return get_response(request)
+
+    return middleware
 
 
 def api_errors(get_response: GetResponse) -> GetResponse:

@@ -12,8 +12,9 @@ from ninja.operation import Operation
 
 from .conf import conf
 from .exceptions import DomainError
-from .problems import problem, refusal
+from .problems import problem
 from .ratelimits import SAFE, Meter, name_of
+from .users import viewer_of
 
 
 class Router(ninja.Router):
@@ -27,7 +28,7 @@ def refuses[F: Callable[..., Any]](*errors: type[DomainError]) -> Callable[[F], 
     """Declare the refusals of an endpoint, so that OpenAPI knows them. Stands below the route."""
 
     def mark(endpoint: F) -> F:
-        endpoint.refusals = errors  # type: ignore[attr-defined]
+        endpoint.refusals = (*getattr(endpoint, "refusals", ()), *errors)  # type: ignore[attr-defined]
         return endpoint
 
     return mark
@@ -59,56 +60,66 @@ def limited_as[F: Callable[..., Any]](name: str | None) -> Callable[[F], F]:
     return mark
 
 
-def guard(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Before anything else of an operation: the size and type of its body, rate limits, a bad token.
+class Gate:
+    """What is looked at before an operation: size and type of the body, then 429 by address, 401, 429 by user."""
 
-    A decorator for `api.add_decorator(guard, mode="view")`.
-    """
-    operation: Operation = inspect.unwrap(run).__self__
-    endpoint = operation.view_func
-    limit_name = name_of(operation)
-    is_write = not SAFE.issuperset(operation.methods)
-    upload_limit: int | None = getattr(endpoint, "upload_limit", None)
-    takes_json = any(m.__ninja_param_source__ == "body" for m in operation.models)
-    looks_at_token = not getattr(endpoint, "ignores_authorization", False)
+    def __init__(self, operation: Operation) -> None:
+        endpoint = operation.view_func
+        self.operation = operation
+        self.limit_name = name_of(operation)
+        self.is_write = not SAFE.issuperset(operation.methods)
+        self.upload_limit: int | None = getattr(endpoint, "upload_limit", None)
+        self.takes_json = any(m.__ninja_param_source__ == "body" for m in operation.models)
+        self.looks_at_token = not getattr(endpoint, "ignores_authorization", False)
 
-    def admit(request: HttpRequest, meter: Meter) -> None:
-        meter.by_address()
+    def refusal(self, request: HttpRequest, meter: Meter) -> HttpResponse | None:
+        """The answer to a request that does not come through."""
+        if self.upload_limit is not None:
+            limit, media_type = self.upload_limit + conf.MAX_MULTIPART_OVERHEAD, "multipart/form-data"
+        else:
+            limit, media_type = conf.MAX_JSON_BYTES, "application/json" if self.takes_json else ""
+        refused = _body_refused(request, limit, media_type)
+        if refused is not None:
+            return refused
         try:
-            # Looking at the lazy user is what refuses a bad token.
-            looks = looks_at_token and ("Authorization" in request.headers or "user" in meter.rates)
+            self.admit(request, meter)
+        except Exception as error:  # Ninja's handlers, which know all of them, come behind this
+            return self.operation.api.on_exception(request, error)
+        return None
+
+    def admit(self, request: HttpRequest, meter: Meter) -> None:
+        """Count the request. RateLimited, ServiceUnavailable, and what resolving a bad token raises."""
+        meter.by_address()
+        looks = self.looks_at_token and ("Authorization" in request.headers or "user" in meter.rates)
+        try:
             user = viewer_of(request) if looks else None
         except DomainError:
             meter.by_user(None)
             raise
         meter.by_user(user)
 
-    def look(request: HttpRequest, meter: Meter) -> HttpResponse | None:
-        if upload_limit is not None:
-            refused = _body_refused(request, upload_limit + conf.MAX_MULTIPART_OVERHEAD, "multipart/form-data")
-        else:
-            refused = _body_refused(request, conf.MAX_JSON_BYTES, "application/json" if takes_json else None)
-        if refused is not None:
-            return refused
-        try:
-            admit(request, meter)
-        except DomainError as error:
-            return refusal(request, error)
-        return None
+    def is_private(self, request: HttpRequest) -> bool:
+        """Whether nobody but the caller may keep the answer."""
+        return self.is_write or bool(self.operation.auth_callbacks) or "Authorization" in request.headers
+
+
+def guard(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Let an operation run behind its gate. A decorator for `api.add_decorator(guard, mode="view")`."""
+    gate = Gate(inspect.unwrap(run).__self__)
 
     @wraps(run)
     def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
-        meter = request.meter = Meter(request, limit_name)  # type: ignore[attr-defined]
-        response = look(request, meter) or run(request, **kwargs)
+        meter = request.meter = Meter(request, gate.limit_name)  # type: ignore[attr-defined]
+        response = gate.refusal(request, meter) or run(request, **kwargs)
         meter.tell(response)
-        if is_write or operation.auth_callbacks or "Authorization" in request.headers:
+        if gate.is_private(request):
             response.setdefault("Cache-Control", "no-store")
         return response
 
     return guarded
 
 
-def _body_refused(request: HttpRequest, limit: int, media_type: str | None) -> HttpResponse | None:
+def _body_refused(request: HttpRequest, limit: int, media_type: str) -> HttpResponse | None:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isascii() or not length.isdigit():
         return problem(request, 400, detail="Content-Length is not a number.")

@@ -14,6 +14,7 @@ from django.db import transaction
 
 from marketplace_kit import mail
 from marketplace_kit.clock import now
+from marketplace_kit.exporting import exported
 from marketplace_kit.jobs import defer
 from marketplace_kit.transactions import action
 
@@ -195,6 +196,9 @@ def export(user_id: Any) -> dict[str, list[Any]]:
     """All that is kept on a user, as plain data."""
     told = Notification.objects.of(user_id).order_by("created_at", "id")
     return {
-        "notifications": [*told.values("id", "type", "title", "body", "data", "read_at", "created_at")],
-        "notification_preferences": [wish._asdict() for wish in Preference.objects.wishes_of(user_id)],
+        "notifications": exported(told, "id", "type", "title", "body", "data", "read_at", "created_at"),
+        "notificationPreferences": [
+            {"type": wish.type, "email": wish.email, "inApp": wish.in_app}
+            for wish in Preference.objects.wishes_of(user_id)
+        ],
     }

@@ -1,0 +1,269 @@
+"""`Idempotency-Key`: the same request twice is one thing done, and the second time the first answer again.
+
+Two marks, each one line below the route. `@idempotent` is for an endpoint that is one transaction: its answer is
+stored in it. `@idempotent_in_steps(lease)` is for one that must call somebody else half-way: the key is committed
+first, together with the id of what will be made, and a retry goes on where a first try died.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from hashlib import blake2b, sha256
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse
+from ninja.params.models import Header
+
+from .calls import Call, surrounded
+from .clock import now
+from .exceptions import DomainError, InvalidField
+from .ids import uuid7
+from .models import IdempotencyKey
+from .parsing import MalformedJson, parse_json
+from .transactions import action
+from .users import user_of
+
+HEADER = "Idempotency-Key"
+
+
+class IdempotencyInProgress(DomainError):
+    """The first request with this Idempotency-Key is still running. Try again shortly."""
+
+    code = "idempotency_in_progress"
+
+
+class IdempotencyKeyReused(InvalidField):
+    """This Idempotency-Key was used with another body. A new request needs a new key."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__(f"header/{HEADER}", self.code, "It was used with another body.")
+
+
+def idempotent[F: Callable[..., Any]](endpoint: F) -> F:
+    """Mark an endpoint that is one transaction, and calls nobody outside of it. Stands below the route."""
+
+    def react(call: Call, key: str | None) -> HttpResponse:
+        return call.answer() if key is None else _in_one_transaction(call, _asked(call, key))
+
+    return _marked(endpoint, react)
+
+
+def idempotent_in_steps[F: Callable[..., Any]](lease: Callable[[], timedelta]) -> Callable[[F], F]:
+    """Mark an endpoint that makes one thing in several transactions. Stands below the route.
+
+    `lease`: how long a first try may take at the most before a retry takes over. The endpoint asks `attempt_of`.
+    """
+
+    def mark(endpoint: F) -> F:
+        def react(call: Call, key: str | None) -> HttpResponse:
+            return _without_key(call) if key is None else _in_steps(call, _asked(call, key), lease())
+
+        return _marked(endpoint, react)
+
+    return mark
+
+
+def _marked(endpoint: Any, react: Callable[[Call, str | None], HttpResponse]) -> Any:
+    header = Header(
+        None,
+        alias=HEADER,
+        description="A name for this request, kept for 24 h: sent again, it is answered again and not done again.",
+        min_length=1,
+        max_length=255,
+        pattern="^[!-~]*$",
+    )
+    marked = surrounded(endpoint, header, react, IdempotencyInProgress, IdempotencyKeyReused)
+    marked.is_idempotent = True
+    return marked
+
+
+# --- one transaction ---
+
+
+@action
+def _in_one_transaction(call: Call, asked: IdempotencyKey) -> HttpResponse:
+    stored = _find(asked)
+    if stored is not None:
+        return stored.replayed()
+
+    def run() -> Any:
+        with transaction.atomic():  # a refusal undoes the work, and is stored all the same
+            return call.run()
+
+    response = _answer(call, run)
+    if _is_kept(response.status_code):
+        asked.take_down(response)
+        asked.save(force_insert=True)
+    return response
+
+
+# --- several steps ---
+
+
+@dataclass
+class Attempt:
+    """One try to do what a key stands for; or, without a key, the only one."""
+
+    call: Call
+    resource_id: UUID  # the id to make the thing with; where it is there already, go on with it
+    row: IdempotencyKey | None = None
+    is_first: bool = True
+    response: HttpResponse | None = None
+
+    def keep[T](self, answer: Callable[[T], Any]) -> Callable[[T], None]:
+        """What to call with the outcome, in the very transaction that records it.
+
+        The answer is stored there: `answer` returns what the endpoint would of this outcome, or raises a refusal.
+        """
+
+        def store(outcome: T) -> None:
+            if self.row is not None:
+                self.store(_answer(self.call, lambda: answer(outcome)))
+
+        return store
+
+    def store(self, response: HttpResponse) -> None:
+        """Store the answer, unless a slower or quicker try has done so."""
+        assert self.row is not None
+        self.response = response
+        self.row.take_down(response)
+        values = {"status": self.row.status, "headers": self.row.headers, "body": self.row.body}
+        IdempotencyKey.objects.filter(pk=self.row.pk, status=None).update(**values)
+
+    def give_up(self, *, forget: bool) -> None:
+        """Let the key go: to be used for anything (`forget`), or by a retry that goes on from here, at once."""
+        assert self.row is not None
+        mine = IdempotencyKey.objects.filter(pk=self.row.pk, status=None, leased_until=self.row.leased_until)
+        if forget and self.is_first:
+            mine.delete()
+        else:
+            mine.update(leased_until=now())
+
+
+def attempt_of(request: HttpRequest) -> Attempt:
+    """The try that a request to an endpoint with `@idempotent_in_steps` is."""
+    attempt: Attempt = request.attempt  # type: ignore[attr-defined]
+    return attempt
+
+
+def _without_key(call: Call) -> HttpResponse:
+    call.request.attempt = Attempt(call, uuid7())  # type: ignore[attr-defined]
+    return call.answer()
+
+
+def _in_steps(call: Call, asked: IdempotencyKey, lease: timedelta) -> HttpResponse:
+    row, is_first = _claim(asked, lease)
+    if row.is_answered:
+        return row.replayed()
+    attempt = Attempt(call, row.resource_id, row, is_first)
+    call.request.attempt = attempt  # type: ignore[attr-defined]
+    try:
+        response = _answer(call, call.run)
+    except Exception as error:
+        # A refusal comes before anything is made; a failure may have left something to go on with.
+        attempt.give_up(forget=isinstance(error, DomainError) and error.status < 500)
+        raise
+    if attempt.response is not None:
+        return attempt.response
+    if _is_kept(response.status_code):
+        attempt.store(response)
+    else:
+        attempt.give_up(forget=response.status_code < 500)
+    return response
+
+
+@action
+def _claim(asked: IdempotencyKey, lease: timedelta) -> tuple[IdempotencyKey, bool]:
+    """The key's row, and whether it is new: answered, or leased to this request. IdempotencyInProgress."""
+    stored = _find(asked)
+    if stored is None:
+        asked.leased_until = now() + lease
+        asked.save(force_insert=True)
+        return asked, True
+    if not stored.is_answered:
+        if stored.is_leased:
+            raise IdempotencyInProgress
+        stored.leased_until = now() + lease
+        stored.save(update_fields=["leased_until"])
+    return stored, False
+
+
+# --- both ---
+
+
+def _asked(call: Call, key: str) -> IdempotencyKey:
+    """What this request would be stored as."""
+    request = call.request
+    user = str(user_of(request).pk)
+    return IdempotencyKey(
+        user=user, method=request.method, path=request.path, key=key, body_hash=body_hash(request.body)
+    )
+
+
+def _find(asked: IdempotencyKey) -> IdempotencyKey | None:
+    """What is stored under the key, which nobody else looks at until the transaction ends.
+
+    IdempotencyInProgress, IdempotencyKeyReused.
+    """
+    if not _try_lock(asked):
+        raise IdempotencyInProgress
+    stored = IdempotencyKey.objects.under(asked).select_for_update().first()
+    if stored is not None and stored.is_expired:
+        stored.delete()
+        return None
+    if stored is not None and stored.body_hash != asked.body_hash:
+        raise IdempotencyKeyReused
+    return stored
+
+
+def _try_lock(asked: IdempotencyKey) -> bool:
+    """Whether the key is ours alone until the transaction ends; does not wait."""
+    name = "\0".join(("marketplace_kit.idempotency", asked.user, asked.method, asked.path, asked.key))
+    digest = blake2b(name.encode(), digest_size=8).digest()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest, signed=True)])
+        return bool(cursor.fetchone()[0])
+
+
+def _answer(call: Call, run: Callable[[], Any]) -> HttpResponse:
+    """The answer, or the refusal where that is one to keep; another one is raised."""
+    try:
+        return call.shown(run())
+    except DomainError as error:
+        if not _is_kept(error.status):
+            raise
+        return call.refused(error)
+
+
+def _is_kept(status: int) -> bool:
+    """What the action itself answered: it was done, or declined, or conflicts."""
+    return 200 <= status < 300 or status in (402, 409)
+
+
+# --- bodies ---
+
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+
+
+def body_hash(body: bytes) -> str:
+    """The same for the same JSON value: whatever the order of its keys, its spaces, and how numbers are written."""
+    try:
+        body = ascii(_canonical(parse_json(body))).encode()
+    except MalformedJson:
+        pass  # another parser took it: it is compared as it is
+    return sha256(body).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(sorted((key, _canonical(item)) for key, item in value.items()))
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return value
+    return Decimal(value).normalize(_EXACT) or Decimal(0)  # 50 is 50.00, and 0 is -0

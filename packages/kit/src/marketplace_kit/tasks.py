@@ -1,0 +1,12 @@
+"""What kit does in the background."""
+
+from procrastinate.contrib.django import app
+
+from .models import IdempotencyKey
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(name="marketplace_kit.forget_keys", queue="kit", queueing_lock="marketplace_kit.forget_keys")
+def forget_keys(timestamp: int) -> None:
+    """Delete the idempotency keys that are past their time."""
+    IdempotencyKey.objects.all().expired().delete()
