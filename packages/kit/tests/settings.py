@@ -20,6 +20,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "marketplace_kit.middleware.request_context",
     "marketplace_kit.middleware.api_errors",
+    "marketplace_kit.middleware.plain_http",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]

@@ -128,3 +128,14 @@ def test_outside_of_the_api_django_answers_as_it_does(client: Client):
 def test_a_user_id_is_of_the_users_kind(anybody):
     assert anybody.get("/api/me/7").json()["given"] == {"id": 7, "at": "2027-01-01T00:00:00Z"}
     assert anybody.get("/api/me/x").json()["errors"][0]["pointer"] == "path/userId"
+
+
+@pytest.mark.django_db
+def test_head_asks_for_what_get_does(anybody):
+    got, asked = anybody.get("/api/things"), anybody.head("/api/things")
+
+    assert asked.status_code == 200
+    assert asked.content == b""
+    assert asked["Content-Length"] == got["Content-Length"] == str(len(got.content))
+    assert anybody.head("/api/orders").status_code == 405
+    assert anybody.head("/api/nothing").status_code == 404

@@ -69,7 +69,7 @@ def surrounded(endpoint: Callable[..., Any], header: Header, react: React, *refu
 
 def _with_operation(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
     """Let the request know its operation: the endpoint does not, and there is one for each place it is mounted at."""
-    operation: Operation = inspect.unwrap(run).__self__  # type: ignore[attr-defined]
+    operation: Operation = inspect.unwrap(run).__self__
 
     @wraps(run)
     def told(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:

@@ -38,9 +38,10 @@ def conditional[F: Callable[..., Any]](endpoint: F) -> F:
 
 
 def conditional_change[F: Callable[..., Any]](current: Callable[..., Any]) -> Callable[[F], F]:
-    """Mark the PATCH of what the endpoint `current` reads, with the same answer: it honours `If-Match`. Below the route.
+    """Mark the PATCH of what `current`, an endpoint, reads: it honours `If-Match`. Stands below the route.
 
-    `current` returns the row that is changed. The change must be rows only: it is undone where the version is stale.
+    `current` returns the row that is changed, and answers as the PATCH does. The change must be rows
+    only: it is undone where the version is stale.
     """
     header = Header(
         None,
@@ -79,7 +80,7 @@ def etag(response: HttpResponse) -> str:
 
 
 def _with_etag(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    operation: Operation = inspect.unwrap(run).__self__  # type: ignore[attr-defined]
+    operation: Operation = inspect.unwrap(run).__self__
 
     @wraps(run)
     def tagged(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:

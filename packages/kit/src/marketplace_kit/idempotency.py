@@ -6,18 +6,19 @@ first, together with the id of what will be made, and a retry goes on where a fi
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from hashlib import blake2b, sha256
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from ninja.params.models import Header
 
-from .calls import Call, surrounded
+from .calls import Call, React, surrounded
 from .clock import now
 from .exceptions import DomainError, InvalidField
 from .ids import uuid7
@@ -68,7 +69,7 @@ def idempotent_in_steps[F: Callable[..., Any]](lease: Callable[[], timedelta]) -
     return mark
 
 
-def _marked(endpoint: Any, react: Callable[[Call, str | None], HttpResponse]) -> Any:
+def _marked[F: Callable[..., Any]](endpoint: F, react: React) -> F:
     header = Header(
         None,
         alias=HEADER,
@@ -79,7 +80,7 @@ def _marked(endpoint: Any, react: Callable[[Call, str | None], HttpResponse]) ->
     )
     marked = surrounded(endpoint, header, react, IdempotencyInProgress, IdempotencyKeyReused)
     marked.is_idempotent = True
-    return marked
+    return cast(F, marked)
 
 
 # --- one transaction ---
@@ -96,7 +97,7 @@ def _in_one_transaction(call: Call, asked: IdempotencyKey) -> HttpResponse:
             return call.run()
 
     response = _answer(call, run)
-    if _is_kept(response.status_code):
+    if is_kept(response.status_code):
         asked.take_down(response)
         asked.save(force_insert=True)
     return response
@@ -170,7 +171,7 @@ def _in_steps(call: Call, asked: IdempotencyKey, lease: timedelta) -> HttpRespon
         raise
     if attempt.response is not None:
         return attempt.response
-    if _is_kept(response.status_code):
+    if is_kept(response.status_code):
         attempt.store(response)
     else:
         attempt.give_up(forget=response.status_code < 500)
@@ -199,9 +200,12 @@ def _claim(asked: IdempotencyKey, lease: timedelta) -> tuple[IdempotencyKey, boo
 def _asked(call: Call, key: str) -> IdempotencyKey:
     """What this request would be stored as."""
     request = call.request
-    user = str(user_of(request).pk)
     return IdempotencyKey(
-        user=user, method=request.method, path=request.path, key=key, body_hash=body_hash(request.body)
+        user=str(user_of(request).pk),
+        method=request.method or "",
+        path=request.path,
+        key=key,
+        body_hash=body_hash(request.body),
     )
 
 
@@ -223,7 +227,7 @@ def _find(asked: IdempotencyKey) -> IdempotencyKey | None:
 
 def _try_lock(asked: IdempotencyKey) -> bool:
     """Whether the key is ours alone until the transaction ends; does not wait."""
-    name = "\0".join(("marketplace_kit.idempotency", asked.user, asked.method, asked.path, asked.key))
+    name = ascii(("marketplace_kit.idempotency", asked.user, asked.method, asked.path, asked.key))
     digest = blake2b(name.encode(), digest_size=8).digest()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest, signed=True)])
@@ -235,12 +239,12 @@ def _answer(call: Call, run: Callable[[], Any]) -> HttpResponse:
     try:
         return call.shown(run())
     except DomainError as error:
-        if not _is_kept(error.status):
+        if not is_kept(error.status):
             raise
         return call.refused(error)
 
 
-def _is_kept(status: int) -> bool:
+def is_kept(status: int) -> bool:
     """What the action itself answered: it was done, or declined, or conflicts."""
     return 200 <= status < 300 or status in (402, 409)
 
@@ -252,10 +256,8 @@ _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 def body_hash(body: bytes) -> str:
     """The same for the same JSON value: whatever the order of its keys, its spaces, and how numbers are written."""
-    try:
+    with suppress(MalformedJson):  # another parser took it: it is compared as it is
         body = ascii(_canonical(parse_json(body))).encode()
-    except MalformedJson:
-        pass  # another parser took it: it is compared as it is
     return sha256(body).hexdigest()
 
 

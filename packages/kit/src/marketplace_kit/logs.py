@@ -6,15 +6,18 @@ from typing import Any
 
 import structlog
 
-
 # The last line of defence: nothing of ours logs any of these on purpose, but an exception may quote what it met.
 _SECRETS = re.compile(
     r"""
     (?P<jwt>\beyJ[\w-]+\.[\w-]+\.[\w-]*)
     | (?P<webhook>\bwhsec_[\w+/=-]+)
-    | (?P<before>\b(?:Bearer|Basic)\s+ | ://[^\s:/@"']*: | (?:[?&]|\b)(?:ticket|token|signature)=
-        | ["']?(?:password|currentPassword|newPassword|refresh|access|token|ticket|secret|authorization)["']?\s*:\s*["'])
-      (?P<value>[^\s"'&@]+)
+    | (?P<before>
+          \b(?:Bearer|Basic)\s+
+        | ://[^\s:/@"']*:(?=[^\s/@]+@)
+        | \b(?:ticket|token|signature)=
+        | \b(?:password|currentPassword|newPassword|refresh|access|token|ticket|secret)\\?["']:\s*\\?["']
+      )
+      [^\s"'\\&@]+
     """,
     re.VERBOSE | re.IGNORECASE,
 )

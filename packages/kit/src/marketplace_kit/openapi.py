@@ -11,7 +11,10 @@ from pydantic import Field
 from pydantic.alias_generators import to_camel
 
 from . import exceptions
+from .conf import conf
+from .idempotency import is_kept
 from .problems import MEDIA_TYPE
+from .ratelimits import RateLimited, name_of
 from .schemas import Out
 
 
@@ -46,6 +49,36 @@ WITH_BODY = {
 WITH_INPUT = {422: ("validation_error", "A value is not acceptable.")}
 WITH_PATH = {404: ("not_found", "There is nothing here that you may see.")}
 
+ETAG = {"ETag": {"description": "Names this version, strongly.", "schema": {"type": "string"}}}
+IF_NONE_MATCH = {
+    "in": "header",
+    "name": "If-None-Match",
+    "description": "The ETag of what you have: where it is still that, 304 and no body.",
+    "required": False,
+    "schema": {"type": "string"},
+}
+REPLAYED = {
+    "Idempotent-Replayed": {
+        "description": "There where it is the first answer to this Idempotency-Key, told again.",
+        "schema": {"type": "string", "const": "true"},
+    }
+}
+
+# Of limited operations: in every answer, and with a 429.
+LIMITS = {
+    "RateLimit-Policy": {
+        "description": "What is counted, how many requests, in how many seconds.",
+        "schema": {"type": "string"},
+        "example": '"email";q=5;w=60, "address";q=20;w=60',
+    },
+    "RateLimit": {
+        "description": "Of the limit that is nearest: the requests left, and in how many seconds they are anew.",
+        "schema": {"type": "string"},
+        "example": '"email";r=4;t=57',
+    },
+}
+RETRY_AFTER = {"description": "In how many seconds to try again.", "schema": {"type": "integer"}, "example": 57}
+
 
 class Document(OpenAPISchema):
     """Ninja's document with every error declared, path parameters in camelCase, and schemas named for people."""
@@ -73,6 +106,9 @@ class Document(OpenAPISchema):
         responses = details["responses"]
         for status, lines in sorted(_errors(operation, "requestBody" in details).items()):
             responses.setdefault(status, _response(status, lines))
+        _declare_marks(operation, details)
+        if _is_limited(operation):
+            _declare_limits(details["responses"])
         return details
 
 
@@ -91,9 +127,34 @@ def _errors(operation: Operation, has_body: bool) -> dict[int, dict[str, str]]:
     declared = [*getattr(operation.view_func, "refusals", ())]
     for auth in operation.auth_callbacks:
         declared += getattr(auth, "refusals", ())
+    if _is_limited(operation):
+        declared.append(RateLimited)
     for error in declared:
         found.setdefault(error.status, {})[error.code] = _sentence(error)
     return found
+
+
+def _declare_marks(operation: Operation, details: dict[str, Any]) -> None:
+    """What conditional.py and idempotency.py add to an operation that carries their marks."""
+    responses = details["responses"]
+    if getattr(operation.view_func, "is_conditional", False):
+        responses[200].setdefault("headers", {}).update(ETAG)
+        if "GET" in operation.methods:
+            details["parameters"].append(IF_NONE_MATCH)
+            responses[304] = {"description": "It is what `If-None-Match` names: no body.", "headers": ETAG}
+    if getattr(operation.view_func, "is_idempotent", False):
+        for status in [s for s in responses if is_kept(s)]:
+            responses[status].setdefault("headers", {}).update(REPLAYED)
+
+
+def _is_limited(operation: Operation) -> bool:
+    return bool(conf.RATE_LIMITS.get(name_of(operation) or ""))
+
+
+def _declare_limits(responses: dict[int, Any]) -> None:
+    for response in responses.values():
+        response["headers"] = response.get("headers", {}) | LIMITS
+    responses[RateLimited.status]["headers"]["Retry-After"] = RETRY_AFTER
 
 
 def _sentence(error: type[exceptions.DomainError]) -> str:

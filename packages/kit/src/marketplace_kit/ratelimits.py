@@ -14,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django_ratelimit.core import get_usage  # type: ignore[import-untyped]
 from ninja.operation import Operation
 
 from .audit import fingerprint
@@ -152,8 +153,6 @@ def _used(request: HttpRequest, group: str, value: str, rate: Rate, *, must: boo
     """What django-ratelimit counts, this request included. None: not counted. ServiceUnavailable where it `must` be."""
     if not must and time.monotonic() < outage.over_at:
         return None
-    from django_ratelimit.core import get_usage  # not above: who sets no limits needs neither it nor a cache
-
     try:
         found: dict[str, Any] = get_usage(
             request, group, key=lambda *_: value, rate=(rate.quota, rate.seconds), increment=True
