@@ -13,6 +13,8 @@ for name, value in {
     "S3_ACCESS_KEY_ID": "nobody",
     "S3_SECRET_ACCESS_KEY": "nothing",
     "LOG_LEVEL": "WARNING",
+    # Tests of the limits turn them on.
+    "RATELIMIT_ENABLE": "0",
 }.items():
     os.environ.setdefault(name, value)
 

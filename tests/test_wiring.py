@@ -74,6 +74,31 @@ def test_a_cancelled_one_to_the_other_side(people, booking, who, told):
     assert told_by(people, lambda: bookings.cancel_booking(people[who], booking)) == told
 
 
+@pytest.mark.parametrize(("who", "told"), [("customer", "provider"), ("provider", "customer")])
+def test_a_moved_one_to_the_other_side(people, booking, who, told):
+    new = booking.scheduled_at + timedelta(days=1)
+
+    assert told_by(people, lambda: bookings.reschedule_booking(people[who], booking, new)) == [
+        (told, "booking.rescheduled")
+    ]
+
+
+def test_one_that_is_due_to_its_customer(people, booking):
+    bookings.confirm_booking(people["provider"], booking)
+    run_jobs()
+
+    with clock.frozen(booking.scheduled_at - timedelta(hours=1)):
+        assert told_by(people, lambda: bookings.remind(booking.pk)) == [("customer", "booking.reminder")]
+
+
+def test_one_that_lapsed_to_both(people, booking):
+    with clock.frozen(booking.scheduled_at):
+        assert told_by(people, lambda: bookings.cancel_lapsed(booking.pk)) == [
+            ("customer", "booking.cancelled"),
+            ("provider", "booking.cancelled"),
+        ]
+
+
 def test_a_payment_to_both_and_a_failed_one_to_its_customer(people, booking):
     def declined():
         with pytest.raises(CardDeclined):

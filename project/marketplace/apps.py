@@ -6,6 +6,6 @@ class MarketplaceConfig(AppConfig):
     label = "marketplace"
 
     def ready(self) -> None:
-        from . import wiring
+        from . import checks, wiring  # noqa: F401  (registers them)
 
         wiring.connect()

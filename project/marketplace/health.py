@@ -11,7 +11,7 @@ from ninja import Status
 from pydantic import Field
 from redis.exceptions import RedisError
 
-from marketplace_kit.routing import Router, ignores_authorization
+from marketplace_kit.routing import Router, ignores_authorization, limited_as
 from marketplace_kit.schemas import Out
 from marketplace_media import storage
 from marketplace_media.exceptions import StorageUnavailable
@@ -48,6 +48,7 @@ FAILURES = (DatabaseError, RedisError, OSError, StorageUnavailable)
 
 @router.get("/live", auth=None, response=Health)
 @ignores_authorization
+@limited_as(None)
 def get_liveness(request: HttpRequest) -> Health:
     """Whether the process answers; asks nobody else."""
     return Health()
@@ -55,6 +56,7 @@ def get_liveness(request: HttpRequest) -> Health:
 
 @router.get("/ready", auth=None, response={200: Readiness, 503: Readiness})
 @ignores_authorization
+@limited_as(None)
 def get_readiness(request: HttpRequest) -> Status[Readiness]:
     """Whether each part that it needs answers: 503 where one does not."""
     parts = {name: _state(name, ask) for name, ask in PARTS.items()}

@@ -5,35 +5,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import environ
-from django.core.exceptions import ImproperlyConfigured
+from django.utils.csp import CSP
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from marketplace_accounts.jwt import jwt_settings
 from marketplace_kit.databases import from_url
 from marketplace_kit.logs import logging_config
 
-env = environ.Env()
+from .environment import env, needed, rate, signing_key, webhook_secret
+
 HERE = Path(__file__).parent
-
-
-def needed(name: str) -> str:
-    """A variable without which the system would run insecurely, or not at all."""
-    value: str = env.str(name, default="")
-    if not value:
-        raise ImproperlyConfigured(f"The environment variable {name} is not set. `.env.example` tells what it is for.")
-    return value
-
 
 # --- the essentials ---
 
 DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = needed("SECRET_KEY")
+SECRET_KEY = signing_key("SECRET_KEY", debug=DEBUG)
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 _public = urlsplit(PUBLIC_URL)
 IS_HTTPS = _public.scheme == "https"
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_public.hostname or "127.0.0.1", "127.0.0.1", "localhost", "[::1]"])
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
-CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
@@ -45,6 +37,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "procrastinate.contrib.django",
+    "corsheaders",
     "ninja",
     "marketplace_kit",
     "marketplace_media",
@@ -113,7 +106,20 @@ CACHES = {
         # A cache that is down makes things slower, not broken.
         "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_TIMEOUT": 1, "SOCKET_CONNECT_TIMEOUT": 1},
     },
+    # What is counted against rate limits. Fails aloud: kit decides what goes on without.
+    "limits": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": f"{_cache_server}/1",
+        "OPTIONS": {
+            "SOCKET_TIMEOUT": 0.5,
+            "SOCKET_CONNECT_TIMEOUT": 0.5,
+            # A connection from before a restart of the server is tried once more.
+            "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 1)},
+        },
+    },
 }
+RATELIMIT_USE_CACHE = "limits"
+RATELIMIT_ENABLE = env.bool("RATELIMIT_ENABLE", default=True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -140,7 +146,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 # A key of its own: a token signed with SECRET_KEY is something else.
-NINJA_JWT = jwt_settings(needed("JWT_SIGNING_KEY"))
+NINJA_JWT = jwt_settings(signing_key("JWT_SIGNING_KEY", debug=DEBUG, other_than=SECRET_KEY))
 
 # --- mail ---
 
@@ -179,12 +185,62 @@ SECURE_HSTS_PRELOAD = IS_HTTPS
 SESSION_COOKIE_SECURE = IS_HTTPS
 CSRF_COOKIE_SECURE = IS_HTTPS
 X_FRAME_OPTIONS = "DENY"
+# One for all: API, docs, admin and our pages load their own files, and nothing runs that stands in a page.
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    # The docs' program styles what it draws.
+    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
+    "img-src": [CSP.SELF, "data:"],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+}
+
+# Browser applications of other origins: their tokens are in a header, so that cookies never need to come along.
+_origins = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_ALLOW_ALL_ORIGINS = "*" in _origins
+CORS_ALLOWED_ORIGINS = [origin for origin in _origins if origin != "*"]
+CORS_ALLOW_CREDENTIALS = False
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = (
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "last-event-id",
+    "x-request-id",
+)
+CORS_EXPOSE_HEADERS = (
+    "Deprecation",
+    "ETag",
+    "Idempotent-Replayed",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Sunset",
+    "X-Request-ID",
+)
 
 LOGGING = logging_config(env.str("LOG_LEVEL", default="INFO"), env.str("LOG_FORMAT", default="json"))
 
 # --- the packages ---
 
-KIT = {"TRUSTED_PROXIES": TRUSTED_PROXIES}
+KIT = {
+    "TRUSTED_PROXIES": TRUSTED_PROXIES,
+    "RATE_LIMITS": {
+        "sign_in": {"email": rate("SIGN_IN_EMAIL", "5/m"), "address": rate("SIGN_IN_ADDRESS", "20/m")},
+        "register": {"address": rate("REGISTER", "10/h")},
+        "password_reset": {"address": rate("PASSWORD_RESET", "10/h")},
+        # By address where there is no user.
+        "write": {"user": rate("WRITE", "120/m")},
+        "read": {"user": rate("READ", "600/m")},
+    },
+}
 ACCOUNTS = {
     "SITE_NAME": "marketplace",
     "PASSWORD_RESET_URL": env.str("PASSWORD_RESET_URL", default=f"{PUBLIC_URL}/password/reset"),
@@ -208,6 +264,7 @@ MEDIA = {
     "PUBLIC_BASE_URL": env.str("S3_PUBLIC_BASE_URL", default=""),
     "PUBLIC_ENDPOINT_URL": env.str("S3_PUBLIC_ENDPOINT_URL", default=""),
 }
+MOCK_GATEWAY_WEBHOOK_SECRET = webhook_secret("MOCK_GATEWAY_WEBHOOK_SECRET", debug=DEBUG)
 BILLING = {"FEE_PERCENT": Decimal(env.str("PLATFORM_FEE_PERCENT", default="10"))}
 NOTIFICATIONS = {
     # Every type, and the channels that a user who chose nothing gets it on.
@@ -218,6 +275,8 @@ NOTIFICATIONS = {
             "booking.confirmed",
             "booking.completed",
             "booking.cancelled",
+            "booking.rescheduled",
+            "booking.reminder",
             "payment.succeeded",
             "payment.failed",
             "refund.succeeded",

@@ -84,6 +84,16 @@ def tell_cancelled(booking: Booking, **_: Any) -> None:
         notify(user_id, "booking.cancelled", _about(booking), _of_booking(booking))
 
 
+def tell_rescheduled(booking: Booking, party: str, **_: Any) -> None:
+    """The other side."""
+    user_id = booking.provider_id if party == "customer" else booking.customer_id
+    notify(user_id, "booking.rescheduled", _about(booking), _of_booking(booking))
+
+
+def tell_due(booking: Booking, **_: Any) -> None:
+    notify(booking.customer_id, "booking.reminder", _about(booking), _of_booking(booking))
+
+
 def _about(agreed: Booking) -> dict[str, str]:
     return {"bookingId": str(agreed.pk), "serviceId": str(agreed.service_id)}
 
@@ -146,6 +156,8 @@ REACTIONS: tuple[tuple[Signal, Any], ...] = (
     (booking.booking_confirmed, tell_confirmed),
     (booking.booking_completed, tell_completed),
     (booking.booking_cancelled, tell_cancelled),
+    (booking.booking_rescheduled, tell_rescheduled),
+    (booking.booking_due, tell_due),
     (billing.payment_succeeded, tell_paid),
     (billing.payment_failed, tell_not_paid),
     (billing.refund_succeeded, tell_refunded),

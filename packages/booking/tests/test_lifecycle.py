@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 from itertools import product
+from pathlib import Path
 
 import pytest
 
 from marketplace_booking import actions
 from marketplace_booking.exceptions import InvalidTransition, NotYourMove, TooEarly, TooLate
-from marketplace_booking.lifecycle import MOVES, Event, Party, Status
+from marketplace_booking.lifecycle import MOVES, Event, Party, Status, diagram
 from marketplace_booking.models import Booking
 from marketplace_booking.testing import make_booking
+from marketplace_catalog.models import Service
 from marketplace_catalog.testing import make_service
 from marketplace_kit import clock
 from marketplace_kit.exceptions import DomainError
@@ -79,4 +81,57 @@ def test_every_move_from_every_status_by_everybody(
 
 
 def test_the_table_of_moves_is_the_contract():
-    assert {(m.event, source): m.target for m in MOVES for source in m.sources} == ALLOWED
+    plain = [m for m in MOVES if m.event is not Event.RESCHEDULED]
+
+    assert {(m.event, source): m.target for m in plain for source in m.sources} == ALLOWED
+
+
+# status, who moves it, autoConfirm -> the status after
+RESCHEDULED = {
+    (Status.PENDING, Party.CUSTOMER, False): Status.PENDING,
+    (Status.PENDING, Party.CUSTOMER, True): Status.PENDING,
+    (Status.PENDING, Party.PROVIDER, False): Status.PENDING,
+    (Status.PENDING, Party.PROVIDER, True): Status.PENDING,
+    (Status.CONFIRMED, Party.CUSTOMER, False): Status.PENDING,
+    (Status.CONFIRMED, Party.CUSTOMER, True): Status.CONFIRMED,
+    (Status.CONFIRMED, Party.PROVIDER, False): Status.CONFIRMED,
+    (Status.CONFIRMED, Party.PROVIDER, True): Status.CONFIRMED,
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "party", "auto", "started"), [*product(Status, PARTIES, (False, True), (False, True))]
+)
+def test_rescheduling_from_every_status_by_everybody(
+    provider, customer, django_user_model, status, party, auto, started
+):
+    staff = django_user_model.objects.create(login="staff", is_staff=True)
+    who = {Party.CUSTOMER: customer, Party.PROVIDER: provider, Party.STAFF: staff}[party]
+    service = make_service(provider)
+    booking = brought_to(status, make_booking(customer, service), provider)
+    Service.objects.update(auto_confirm=auto)
+    at = booking.scheduled_at if started else booking.scheduled_at - timedelta(minutes=1)
+    target = booking.scheduled_at + timedelta(days=1)
+
+    with clock.frozen(at):
+        if party is Party.STAFF:
+            expected = NotYourMove if status in (Status.PENDING, Status.CONFIRMED) else (NotYourMove, InvalidTransition)
+        elif status in (Status.COMPLETED, Status.CANCELLED):
+            expected = InvalidTransition
+        elif started:
+            expected = TooLate
+        else:
+            moved = actions.reschedule_booking(who, booking, target)
+            assert (moved.status, moved.scheduled_at) == (RESCHEDULED[status, party, auto], target)
+            return
+        with pytest.raises(expected):
+            actions.reschedule_booking(who, booking, target)
+    booking.refresh_from_db()
+    assert booking.status == status
+    assert booking.scheduled_at != target
+
+
+def test_the_readme_shows_the_table():
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+
+    assert f"```mermaid\n{diagram()}\n```" in readme

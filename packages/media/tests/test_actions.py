@@ -137,7 +137,7 @@ def test_deleting_takes_the_row_now_and_the_object_by_a_job(owner: Person) -> No
     ],
 )
 def test_filenames_are_made_safe(given: str, kept: str) -> None:
-    assert actions.safe_filename(given, (".png",)) == kept
+    assert actions.safe_filename(given, (".png",), "image") == kept
 
 
 def test_what_a_client_sees(owner: Person) -> None:

@@ -1,9 +1,10 @@
 """The verbs, one at a time."""
 
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
@@ -78,6 +79,13 @@ class TestReserve:
     def test_offsets_are_only_notation(self, provider: Person, now: datetime) -> None:
         at = (now + HOUR).astimezone(datetime.fromisoformat("2026-01-01T00:00+05:45").tzinfo)
         assert actions.reserve(make_schedule(), provider.pk, at).spans().during.start == now + HOUR
+
+    def test_an_hour_is_sixty_minutes_where_the_clock_is_put_back(self, provider: Person) -> None:
+        start = datetime.fromisoformat("2026-11-01T00:30").replace(tzinfo=ZoneInfo("America/New_York"))
+        schedule = make_schedule(timezone="America/New_York", duration=120)
+        with clock.frozen(start - DAY):
+            during, _ = actions.reserve(schedule, provider.pk, start).spans()
+        assert during == Span(datetime(2026, 11, 1, 4, 30, tzinfo=UTC), datetime(2026, 11, 1, 6, 30, tzinfo=UTC))
 
     def test_an_expired_one_is_swept_aside(self, provider: Person, now: datetime) -> None:
         schedule = make_schedule(booking_window=2)

@@ -125,9 +125,9 @@ class TestFreeSlots:
 
     def test_what_lies_beside_the_span_blocks_by_its_buffers(self, provider: Person, now: datetime) -> None:
         schedule = make_schedule(buffer_before=30, buffer_after=30)
-        for hours in (1, 5.5):
+        for hours in (1, 5.75):
             make_reservation(provider.pk, now + hours * HOUR)
-        starts = [s for s, _ in schedule.free_slots(provider.pk, now + 2 * HOUR, now + 5 * HOUR, now=now)]
+        starts = [s for s, _ in schedule.free_slots(provider.pk, now + 2 * HOUR, now + 4.6 * HOUR, now=now)]
         assert starts == [now + hours * HOUR for hours in (2.5, 3, 3.5, 4)]
 
     def test_a_reservation_that_expired_blocks_nothing(self, provider: Person, now: datetime) -> None:
@@ -227,6 +227,7 @@ class TestSearch:
             "open today": make_schedule(windows={}),
             "too long": make_schedule(duration=120),
             "buffered": make_schedule(buffer_after=60),
+            "prepared": make_schedule(buffer_before=180),
             "notice": make_schedule(minimum_notice=2880),
             "near": make_schedule(booking_window=1),
         }
@@ -234,6 +235,7 @@ class TestSearch:
         schedules["open today"].exceptions.create(date=noon.date(), windows=["12:00", "13:00"])
         for hours in (-2, 1):
             make_reservation(provider.pk, noon + hours * HOUR)
+        make_reservation(other_provider.pk, noon - 3 * HOUR)
         pairs = [(schedule, p.pk) for schedule in schedules.values() for p in (provider, other_provider)]
 
         def names(start: datetime, end: datetime, provider: Person) -> set[str]:

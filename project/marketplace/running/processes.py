@@ -27,10 +27,13 @@ class Process:
     env: Mapping[str, str]
     log: Path
     patience: float = 10.0  # seconds that it gets to end
+    death: signal.Signals = signal.SIGTERM  # what it gets when `up` is killed
 
     def __post_init__(self) -> None:
         stops: Stops = ((signal.SIGTERM, self.patience),)
-        self._child = Child([sys.executable, "-P", "-m", *self.command], self.log, self.env, stops=stops)
+        self._child = Child(
+            [sys.executable, "-P", "-m", *self.command], self.log, self.env, death=self.death, stops=stops
+        )
 
     @property
     def alive(self) -> bool:
@@ -53,10 +56,11 @@ class Process:
 
 def web(data: DataDir, env: Mapping[str, str], api_port: int, stream_port: int) -> list[Process]:
     """The API, the stream and the worker."""
-    commands = {"api": _api(api_port), "stream": _stream(stream_port), "worker": ["django", "worker"]}
-    patience = {"api": 10.0, "stream": 5.0, "worker": 25.0}
     return [
-        Process(name, command, env, data.logs / f"{name}.log", patience[name]) for name, command in commands.items()
+        Process("api", _api(api_port), env, data.logs / "api.log"),
+        Process("stream", _stream(stream_port), env, data.logs / "stream.log", patience=5.0),
+        # Its jobs may finish while there is a database; when `up` is killed there is none, and they are taken up again.
+        Process("worker", ["django", "worker"], env, data.logs / "worker.log", patience=25.0, death=signal.SIGKILL),
     ]
 
 

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 
+from marketplace_kit import audit
 from marketplace_kit.clock import now
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.ids import uuid7
@@ -27,7 +28,7 @@ from .exceptions import (
     WrongPassword,
 )
 from .lifecycle import EndReason, Purpose, Role
-from .models import OneTimeToken, Profile, Session, User
+from .models import OneTimeToken, Profile, Session, User, email_key
 
 
 class Client(NamedTuple):
@@ -69,6 +70,7 @@ def register(email: str, password: str, role: Role, profile: dict[str, Any], cli
     filled.save(force_insert=True)
     _send_verification(user)
     signed_in = _open_session(user, client)
+    audit.record("registered", user_id=str(user.pk), address=client.ip)
     signals.user_registered.send(sender=User, user=user)
     return signed_in
 
@@ -79,13 +81,20 @@ def log_in(email: str, password: str, client: Client = NOWHERE) -> SignedIn:
     user = User.objects.with_profile().with_email(email).first()
     if user is None:
         make_password(password)
-        raise InvalidCredentials
+        raise _refused(email, client)
     if not user.check_password(password) or not user.is_active:
-        raise InvalidCredentials
+        raise _refused(email, client)
     # Holds the row, and with it any change of the password until the session is there to be ended by it.
     if not User.objects.active().filter(pk=user.pk, password=user.password).update(last_login=now()):
-        raise InvalidCredentials
-    return _open_session(user, client)
+        raise _refused(email, client)
+    signed_in = _open_session(user, client)
+    audit.record("signed_in", user_id=str(user.pk), address=client.ip)
+    return signed_in
+
+
+def _refused(email: str, client: Client) -> InvalidCredentials:
+    audit.record_refusal("sign_in_refused", email_hash=audit.fingerprint(email_key(email)), address=client.ip)
+    return InvalidCredentials()
 
 
 def _open_session(user: User, client: Client) -> SignedIn:
@@ -137,7 +146,10 @@ def refresh(token: str) -> tokens.Pair:
     if pair is not None:
         return pair
     # In a transaction of its own: the refusal must not undo the end of the session.
-    raise TokenReused if _end_if_reused(claims) else TokenNotValid
+    if not _end_if_reused(claims):
+        raise TokenNotValid
+    audit.record_refusal("refresh_reused", user_id=str(claims.user_id), session_id=str(claims.session_id))
+    raise TokenReused
 
 
 @action
@@ -169,7 +181,8 @@ def log_out(token: str) -> None:
         claims = tokens.read(token, tokens.RefreshToken)
     except TokenNotValid:
         return
-    Session.objects.filter(pk=claims.session_id).end(EndReason.LOGGED_OUT)
+    if Session.objects.filter(pk=claims.session_id).end(EndReason.LOGGED_OUT):
+        audit.record("signed_out", user_id=str(claims.user_id), session_id=str(claims.session_id))
 
 
 @action
@@ -177,6 +190,7 @@ def end_session(user_id: UUID, session_id: UUID) -> None:
     """End one of the user's sessions. NotFound."""
     if not Session.objects.of(user_id).unended().filter(pk=session_id).end(EndReason.ENDED):
         raise NotFound
+    audit.record("session_ended", user_id=str(user_id), session_id=str(session_id))
 
 
 # --- passwords ---
@@ -208,11 +222,13 @@ def change_password(user_id: UUID, session_id: UUID | None, current: str, new: s
     if not User.objects.filter(pk=user_id, password=user.password).update(password=hashed):
         raise WrongPassword("/currentPassword")  # it was changed meanwhile
     Session.objects.of(user_id).others_than(session_id).end(EndReason.PASSWORD_CHANGED)
+    audit.record("password_changed", user_id=str(user_id))
 
 
 def _user_with_password(user_id: UUID, password: str, pointer: str) -> User:
     user = User.objects.with_profile().get(pk=user_id)
     if not user.check_password(password):
+        audit.record_refusal("password_refused", user_id=str(user_id))
         raise WrongPassword(pointer)
     return user
 
@@ -235,6 +251,7 @@ def reset_password(secret: str, password: str) -> None:
     User.objects.filter(pk=user.pk).update(password=hashed)
     OneTimeToken.objects.filter(user=user, purpose=Purpose.PASSWORD_RESET).use_up()
     Session.objects.of(user.pk).end(EndReason.PASSWORD_RESET)
+    audit.record("password_reset", user_id=str(user.pk))
 
 
 # --- mailed links ---

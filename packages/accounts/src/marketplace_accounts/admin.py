@@ -10,11 +10,15 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from marketplace_kit import audit
 from marketplace_kit.clock import now
 
 from . import signals
 from .lifecycle import EndReason
 from .models import Profile, Session, User
+
+# What gives somebody more, or less, than others have.
+RIGHTS = {"role", "is_active", "is_staff", "is_superuser", "groups", "user_permissions"}
 
 
 class SetPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
@@ -23,6 +27,7 @@ class SetPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
     def save(self, commit: bool = True) -> User:
         user: User = super().save(commit)
         Session.objects.of(user.pk).end(EndReason.BY_STAFF)
+        audit.record("password_set_by_staff", user_id=str(user.pk))
         return user
 
 
@@ -101,7 +106,23 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
+        changed = form.changed_data if change else ["created"]
+        if not RIGHTS.union(["created"]).isdisjoint(changed):
+            _record_rights(request, form.instance, changed)
         signals.profile_changed.send(sender=User, user=User.objects.with_profile().get(pk=form.instance.pk))
+
+
+def _record_rights(request: HttpRequest, user: User, changed: list[str]) -> None:
+    audit.record(
+        "rights_changed",
+        user_id=str(user.pk),
+        by_user_id=str(request.user.pk),
+        changed=sorted(changed),
+        role=user.role,
+        is_active=user.is_active,
+        is_staff=user.is_staff,
+        is_superuser=user.is_superuser,
+    )
 
 
 @admin.register(Session)

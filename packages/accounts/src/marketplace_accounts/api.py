@@ -6,6 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Status
 
+from marketplace_kit.conditional import conditional, conditional_change
 from marketplace_kit.exceptions import NotFound, ServiceUnavailable
 from marketplace_kit.routing import Router, refuses, takes_upload
 from marketplace_kit.uploads import TooLarge, read_one
@@ -26,12 +27,14 @@ def me(request: HttpRequest) -> User:
 
 
 @router.get("/me", response=schemas.User)
+@conditional
 def get_me(request: HttpRequest) -> User:
     """Yourself."""
     return me(request)
 
 
 @router.patch("/me", response=schemas.User)
+@conditional_change(get_me)
 def change_me(request: HttpRequest, body: schemas.ChangeUser) -> User:
     """Change your profile. What is missing stays; null empties phone, address or bio."""
     profile = body.given().get("profile")
@@ -70,6 +73,7 @@ def export_me(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.get("/{user_id}", auth=None, response=schemas.PublicUser)
+@conditional
 @refuses(NotFound, TokenNotValid)
 def get_user(request: HttpRequest, user_id: UUID) -> User:
     """The public profile of a provider, or of somebody with whom you share a booking."""

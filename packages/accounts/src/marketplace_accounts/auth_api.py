@@ -8,7 +8,8 @@ from ninja import Status
 
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.pagination import Whole
-from marketplace_kit.routing import Router, ignores_authorization, refuses
+from marketplace_kit.ratelimits import count
+from marketplace_kit.routing import Router, ignores_authorization, limited_as, refuses
 from marketplace_kit.schemas import clean_line
 from marketplace_kit.users import user_of
 
@@ -22,7 +23,7 @@ from .exceptions import (
     WeakPassword,
     WrongPassword,
 )
-from .models import Session, User
+from .models import Session, User, email_key
 
 router = Router(tags=["Auth"])
 
@@ -39,6 +40,7 @@ def session_id_of(request: HttpRequest) -> UUID | None:
 
 
 @router.post("/register", auth=None, response={201: schemas.Session})
+@limited_as("register")
 @ignores_authorization
 @refuses(EmailTaken, WeakPassword)
 def register(request: HttpRequest, body: schemas.Register) -> Status[actions.SignedIn]:
@@ -48,10 +50,12 @@ def register(request: HttpRequest, body: schemas.Register) -> Status[actions.Sig
 
 
 @router.post("/login", auth=None, response=schemas.Session)
+@limited_as("sign_in")
 @ignores_authorization
 @refuses(InvalidCredentials)
 def log_in(request: HttpRequest, body: schemas.LogIn) -> actions.SignedIn:
     """Sign in."""
+    count(request, "email", email_key(body.email))
     return actions.log_in(body.email, body.password, client_of(request))
 
 
@@ -89,6 +93,7 @@ def end_session(request: HttpRequest, session_id: UUID) -> Status[None]:
 
 
 @router.post("/password/forgot", auth=None, response={202: None})
+@limited_as("password_reset")
 @ignores_authorization
 def forgot_password(request: HttpRequest, body: schemas.ForgotPassword) -> Status[None]:
     """Have a link mailed with which to set a new password. The answer does not tell whether the address is known."""
@@ -97,6 +102,7 @@ def forgot_password(request: HttpRequest, body: schemas.ForgotPassword) -> Statu
 
 
 @router.post("/password/reset", auth=None, response={204: None})
+@limited_as("password_reset")
 @ignores_authorization
 @refuses(InvalidToken, WeakPassword)
 def reset_password(request: HttpRequest, body: schemas.ResetPassword) -> Status[None]:

@@ -1,9 +1,12 @@
 """What can happen to money. Rows inside the transaction, the gateway never: the intent is recorded, then the gateway
 is called with the row's own id as key, then its result is recorded; a job picks up what died in between.
+A caller that may have to come back chooses that id beforehand: a row that is there already is gone on with. What it
+passes as `then` hears of the outcome in the very transaction that records it.
 
 Locks are taken in one order: the booking, then the payment.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,6 +18,7 @@ from marketplace_booking.models import Booking
 from marketplace_kit.clock import now
 from marketplace_kit.exceptions import InvalidField
 from marketplace_kit.exporting import exported
+from marketplace_kit.ids import uuid7
 from marketplace_kit.jobs import defer
 from marketplace_kit.money import is_exact, percentage, rounded
 from marketplace_kit.transactions import action, lock_row
@@ -36,25 +40,46 @@ from .lifecycle import PaymentStatus, RefundStatus, refundable
 from .models import Payment, Refund
 from .signals import payment_failed, payment_succeeded, refund_succeeded
 
+type Then[R] = Callable[[R], None]
+
+
+def nobody(_: object) -> None:
+    """Who hears of an outcome where the caller names no one."""
+
+
 # --- payments ---
 
 
-def pay(user: AbstractBaseUser, booking: Booking, method: str) -> Payment:
+def pay(
+    user: AbstractBaseUser,
+    booking: Booking,
+    method: str,
+    *,
+    payment_id: UUID | None = None,
+    then: Then[Payment] = nobody,
+) -> Payment:
     """Charge the booking's whole amount. Not one transaction, but three steps that survive each other.
 
     NotYourBookingToPay, AlreadyPaid, BookingNotPayable; CardDeclined, InsufficientFunds (the failed payment is kept,
     its id in the refusal). A gateway that does not answer leaves the payment pending, to be settled by a job.
     """
-    payment = settle_payment(start_payment(user, booking, method).pk)
+    return accepted(settle_payment(start_payment(user, booking, method, payment_id).pk, then))
+
+
+def accepted(payment: Payment) -> Payment:
+    """The payment. CardDeclined, InsufficientFunds where it failed."""
     if payment.status == PaymentStatus.FAILED:
         raise DECLINES[payment.failure_code or ""](payment_id=payment.pk)
     return payment
 
 
 @action
-def start_payment(user: AbstractBaseUser, booking: Booking, method: str) -> Payment:
+def start_payment(user: AbstractBaseUser, booking: Booking, method: str, payment_id: UUID | None = None) -> Payment:
     """Record that the customer is about to pay. Raises as `pay` does, but for the card's refusals."""
     booking = lock_row(Booking.objects.all(), booking.pk)
+    begun = Payment.objects.filter(pk=payment_id).first() if payment_id else None
+    if begun is not None:
+        return begun
     if booking.customer_id != user.pk:
         raise NotYourBookingToPay
     if Payment.objects.active().filter(booking=booking).exists():
@@ -63,6 +88,7 @@ def start_payment(user: AbstractBaseUser, booking: Booking, method: str) -> Paym
         raise BookingNotPayable
     nothing = rounded(Decimal(0), booking.currency)
     payment = Payment.objects.create(
+        pk=payment_id or uuid7(),
         booking=booking,
         customer_id=booking.customer_id,
         provider_id=booking.provider_id,
@@ -73,11 +99,11 @@ def start_payment(user: AbstractBaseUser, booking: Booking, method: str) -> Paym
         claimed_amount=nothing,
         refunded_amount=nothing,
     )
-    defer("marketplace_billing.settle_payment", after=_patience(), payment_id=str(payment.pk))
+    defer("marketplace_billing.settle_payment", after=patience(), payment_id=str(payment.pk))
     return payment
 
 
-def settle_payment(payment_id: UUID) -> Payment:
+def settle_payment(payment_id: UUID, then: Then[Payment] = nobody) -> Payment:
     """Ask the gateway for the charge (the same key is the same charge) and record its answer. Safe to repeat."""
     payment = Payment.objects.get(pk=payment_id)
     if payment.status != PaymentStatus.PENDING:
@@ -88,7 +114,7 @@ def settle_payment(payment_id: UUID) -> Payment:
         )
     except GatewayError:
         return payment  # still pending; the job asks again
-    return record_charge(payment.pk, result)
+    return _recorded(record_charge, payment.pk, result, then)
 
 
 @action
@@ -114,17 +140,34 @@ def record_charge(payment_id: UUID, result: Result) -> Payment:
 # --- refunds ---
 
 
-def refund(user: AbstractBaseUser, payment: Payment, amount: Decimal | None, reason: str | None) -> Refund:
+def refund(
+    user: AbstractBaseUser,
+    payment: Payment,
+    amount: Decimal | None,
+    reason: str | None,
+    *,
+    refund_id: UUID | None = None,
+    then: Then[Refund] = nobody,
+) -> Refund:
     """Give `amount`, or all that is left, back. NotYourRefund, PaymentNotRefundable, RefundExceedsPayment."""
-    return send_refund(start_refund(user, payment, amount, reason).pk)
+    return send_refund(start_refund(user, payment, amount, reason, refund_id).pk, then)
 
 
 @action
-def start_refund(user: AbstractBaseUser, payment: Payment, amount: Decimal | None, reason: str | None) -> Refund:
+def start_refund(
+    user: AbstractBaseUser,
+    payment: Payment,
+    amount: Decimal | None,
+    reason: str | None,
+    refund_id: UUID | None = None,
+) -> Refund:
     """Record that money is about to be given back. Raises as `refund`."""
     if payment.provider_id != user.pk and not is_staff(user):
         raise NotYourRefund
     payment = lock_row(Payment.objects.all(), payment.pk)
+    begun = Refund.objects.filter(pk=refund_id).first() if refund_id else None
+    if begun is not None:
+        return begun
     if not payment.is_paid:
         raise PaymentNotRefundable
     asked = payment.left if amount is None else amount
@@ -132,10 +175,10 @@ def start_refund(user: AbstractBaseUser, payment: Payment, amount: Decimal | Non
         raise InvalidField("/amount", "too_many_decimals", f"The amount has more decimals than {payment.currency}.")
     if asked > payment.left or not payment.left:
         raise RefundExceedsPayment
-    return _claim(payment, asked, reason, after=_patience())
+    return _claim(payment, asked, reason, after=patience(), refund_id=refund_id)
 
 
-def send_refund(refund_id: UUID) -> Refund:
+def send_refund(refund_id: UUID, then: Then[Refund] = nobody) -> Refund:
     """Ask the gateway for the refund (the same key is the same refund) and record its answer. Safe to repeat."""
     found = Refund.objects.select_related("payment").get(pk=refund_id)
     if found.status != RefundStatus.PENDING:
@@ -146,7 +189,7 @@ def send_refund(refund_id: UUID) -> Refund:
         )
     except GatewayError:
         return found  # still pending; the job asks again
-    return record_refund(found.pk, result)
+    return _recorded(record_refund, found.pk, result, then)
 
 
 @action
@@ -180,8 +223,7 @@ def owed_on_cancellation(booking: Booking, payment: Payment) -> Decimal:
     """What the policy gives back of a payment whose booking was just cancelled."""
     if booking.cancelled_by != "customer":
         return payment.amount
-    left = booking.scheduled_at - booking.updated_at
-    return refundable(booking.cancellation_policy, left, payment.amount, payment.currency)
+    return refundable(booking.cancellation_policy, booking.notice, payment.amount, payment.currency)
 
 
 def export(user_id: Any) -> dict[str, Any]:
@@ -204,13 +246,19 @@ def refuse_pending_money(user_id: Any) -> None:
         raise OpenPayments
 
 
-def _claim(payment: Payment, amount: Decimal, reason: str | None, after: timedelta | None = None) -> Refund:
+def _claim(
+    payment: Payment,
+    amount: Decimal,
+    reason: str | None,
+    after: timedelta | None = None,
+    refund_id: UUID | None = None,
+) -> Refund:
     """Set `amount` of a locked payment aside for a refund, and have it sent (`after`: unless the caller does it)."""
     amount = rounded(amount, payment.currency)
     payment.claimed_amount += amount
     payment.updated_at = now()
     payment.save()
-    found = Refund.objects.create(payment=payment, amount=amount, reason=reason or None)
+    found = Refund.objects.create(pk=refund_id or uuid7(), payment=payment, amount=amount, reason=reason or None)
     defer("marketplace_billing.send_refund", after=after, refund_id=str(found.pk))
     return found
 
@@ -225,6 +273,13 @@ def _count(payment: Payment, found: Refund) -> None:
     payment.save()
 
 
-def _patience() -> timedelta:
+@action
+def _recorded[R](record: Callable[[UUID, Result], R], key: UUID, result: Result, then: Then[R]) -> R:
+    row = record(key, result)
+    then(row)
+    return row
+
+
+def patience() -> timedelta:
     """Long enough for a gateway that is slow but alive to be recorded by the request that called it."""
     return timedelta(seconds=conf.GATEWAY_TIMEOUT + 10)

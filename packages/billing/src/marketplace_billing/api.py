@@ -7,7 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Status
 
 from marketplace_booking.models import Booking
+from marketplace_kit.conditional import conditional
 from marketplace_kit.exceptions import NotFound
+from marketplace_kit.idempotency import attempt_of, idempotent_in_steps
 from marketplace_kit.pagination import Page, Slice, Whole, paginate
 from marketplace_kit.routing import Router, refuses
 from marketplace_kit.users import user_of
@@ -37,16 +39,21 @@ def visible(request: HttpRequest, payment_id: UUID) -> Payment:
 
 
 @router.post("", response={201: schemas.Payment})
+@idempotent_in_steps(actions.patience)
 @refuses(NotFound, NotYourBookingToPay, AlreadyPaid, BookingNotPayable, CardDeclined, InsufficientFunds)
 def create_payment(request: HttpRequest, response: HttpResponse, body: schemas.CreatePayment) -> Status[Payment]:
     """Pay for a booking of yours, in whole. A declined payment is kept: its id is the problem's `paymentId`."""
-    user = user_of(request)
+
+    def answer(payment: Payment) -> Status[Payment]:
+        response["Location"] = f"{request.path}/{payment.pk}"
+        return Status(201, actions.accepted(payment))
+
+    user, attempt = user_of(request), attempt_of(request)
     booking = Booking.objects.visible_to(user).filter(pk=body.booking_id).first()
     if booking is None:
         raise NotFound("There is no such booking.")
-    payment = actions.pay(user, booking, body.payment_method)
-    response["Location"] = f"{request.path}/{payment.pk}"
-    return Status(201, payment)
+    then = attempt.keep(answer)
+    return answer(actions.pay(user, booking, body.payment_method, payment_id=attempt.resource_id, then=then))
 
 
 @router.get("", response=Page[schemas.Payment])
@@ -57,16 +64,24 @@ def list_payments(request: HttpRequest, params: Query[schemas.PaymentFilters]) -
 
 
 @router.get("/{payment_id}", response=schemas.Payment)
+@conditional
 def get_payment(request: HttpRequest, payment_id: UUID) -> Payment:
     """One payment, for either side and for staff."""
     return visible(request, payment_id)
 
 
 @router.post("/{payment_id}/refunds", response={201: schemas.Refund})
+@idempotent_in_steps(actions.patience)
 @refuses(NotYourRefund, PaymentNotRefundable, RefundExceedsPayment)
 def create_refund(request: HttpRequest, payment_id: UUID, body: schemas.CreateRefund) -> Status[Refund]:
     """Give money back. For the provider and staff."""
-    refund = actions.refund(user_of(request), visible(request, payment_id), body.amount, body.reason)
+    payment, attempt = visible(request, payment_id), attempt_of(request)
+    then = attempt.keep(shown)
+    given = (user_of(request), payment, body.amount, body.reason)
+    return shown(actions.refund(*given, refund_id=attempt.resource_id, then=then))
+
+
+def shown(refund: Refund) -> Status[Refund]:
     return Status(201, refund)
 
 

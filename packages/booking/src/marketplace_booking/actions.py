@@ -5,19 +5,29 @@ Locks are taken in one order: the provider (by scheduling), then the booking's r
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.dispatch import Signal
 
 from marketplace_catalog.models import Service
+from marketplace_kit.clock import instant, now
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.exporting import exported
 from marketplace_kit.transactions import action, lock_row
 from marketplace_scheduling import actions as scheduling
 
 from .exceptions import NotYourMove, OpenBookings, OwnService, TooEarly, TooLate
-from .lifecycle import CANCEL, COMPLETE, CONFIRM, Event, Move, Party, Status
+from .lifecycle import CANCEL, COMPLETE, CONFIRM, Event, Move, Party, Status, rescheduling
 from .models import Booking, HistoryEntry
-from .signals import booking_cancelled, booking_completed, booking_confirmed, booking_created
+from .signals import (
+    booking_cancelled,
+    booking_completed,
+    booking_confirmed,
+    booking_created,
+    booking_due,
+    booking_rescheduled,
+)
 
 
 @action
@@ -93,6 +103,71 @@ def cancel_booking(user: AbstractBaseUser, booking: Booking, reason: str | None 
     return settled
 
 
+@action
+def reschedule_booking(user: AbstractBaseUser, booking: Booking, start: datetime) -> Booking:
+    """Move it to another free slot, in one step. NotYourMove for staff, InvalidTransition, TooLate from its start on;
+    SlotUnavailable, and InvalidField at `/scheduledAt`, as when it is booked. To where it is already: nothing happens.
+    """
+    scheduling.lock_provider(booking.provider_id)
+    booking = lock_row(Booking.objects.with_details().select_related("service__schedule", "reservation"), booking.pk)
+    party, service = booking.party_of(user), booking.service
+    move = rescheduling(Status(booking.status), party, auto_confirm=service.auto_confirm)
+    if party not in move.parties:
+        raise NotYourMove
+    before, was = booking.move_to(move), booking.scheduled_at
+    if booking.has_started:
+        raise TooLate
+    if party is Party.CUSTOMER:
+        booking.moved_with_notice = booking.notice
+    _take(booking, service, start)
+    _record(booking, move.event, before, user.pk, data={"from": instant(was), "to": instant(booking.scheduled_at)})
+    booking.save()
+    booking_rescheduled.send(sender=Booking, booking=booking, actor_id=user.pk, party=party)
+    return booking
+
+
+def _take(booking: Booking, service: Service, start: datetime) -> None:
+    """Give the booking the slot at `start` for the one it has: in memory, its reservation in the database."""
+    assert booking.reservation is not None  # while it is open: a constraint
+    expires_at = start if booking.status == Status.PENDING else None
+    slot = scheduling.move(booking.reservation, service.schedule, start, expires_at=expires_at).during
+    booking.scheduled_at, booking.ends_at = slot.lower, slot.upper
+    booking.agreed_at, booking.reminded_at = now(), None
+
+
+# --- what happens by itself ---
+
+
+@action
+def cancel_lapsed(booking_id: UUID) -> bool:
+    """Call a pending booking off whose start has come; False where that is no longer so."""
+    booking = Booking.objects.lapsed().with_details().select_for_update(of=("self",)).filter(pk=booking_id).first()
+    if booking is None:
+        return False
+    held, booking.reservation = booking.held_time, None
+    before = booking.move_to(CANCEL)
+    booking.cancelled_by, booking.cancellation_reason = Party.SYSTEM, "It was not confirmed before its start."
+    _settle(booking, CANCEL, before, None, booking_cancelled)
+    scheduling.release(held)
+    return True
+
+
+@action
+def remind(booking_id: UUID) -> bool:
+    """Announce once that a booking is due; False where that was done, or is no longer so."""
+    due = Booking.objects.to_be_reminded_of().with_details().select_for_update(of=("self",))
+    booking = due.filter(pk=booking_id).first()
+    if booking is None:
+        return False
+    booking.reminded_at = now()
+    booking.save(update_fields=["reminded_at"])
+    booking_due.send(sender=Booking, booking=booking)
+    return True
+
+
+# --- who goes, and what is known of him ---
+
+
 def refuse_open_bookings(user_id: Any) -> None:
     """OpenBookings while the user is on either side of one that is still to come about."""
     if Booking.objects.of(user_id).open().exists():
@@ -126,15 +201,18 @@ def _move(user: AbstractBaseUser, booking: Booking, move: Move) -> tuple[Booking
     return locked, locked.move_to(move)
 
 
-def _settle(booking: Booking, move: Move, before: Status, user: AbstractBaseUser, fact: Any) -> Booking:
+def _settle(booking: Booking, move: Move, before: Status, user: AbstractBaseUser | None, fact: Signal) -> Booking:
     """Save the move, write its history, announce the fact."""
+    actor_id = user.pk if user else None
     booking.save()
-    _record(booking, move.event, before, user.pk)
-    fact.send(sender=Booking, booking=booking, actor_id=user.pk)
+    _record(booking, move.event, before, actor_id)
+    fact.send(sender=Booking, booking=booking, actor_id=actor_id)
     return booking
 
 
-def _record(booking: Booking, event: Event, before: Status | None, actor_id: Any) -> None:
+def _record(
+    booking: Booking, event: Event, before: Status | None, actor_id: Any, data: dict[str, str] | None = None
+) -> None:
     HistoryEntry.objects.create(
         booking=booking,
         action=event,
@@ -142,4 +220,5 @@ def _record(booking: Booking, event: Event, before: Status | None, actor_id: Any
         to_status=booking.status,
         actor_id=actor_id,
         reason=booking.cancellation_reason,
+        data=data or {},
     )

@@ -7,13 +7,15 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Status
 
 from marketplace_catalog.models import Service
+from marketplace_kit.conditional import conditional
 from marketplace_kit.exceptions import NotFound
+from marketplace_kit.idempotency import idempotent
 from marketplace_kit.pagination import Page, Slice, Whole, paginate
 from marketplace_kit.routing import Router, refuses
 from marketplace_kit.users import user_of
 from marketplace_scheduling.exceptions import SlotUnavailable
 
-from . import actions, schemas
+from . import actions, calendar, schemas
 from .exceptions import InvalidTransition, NotYourMove, OwnService, TooEarly, TooLate
 from .lifecycle import Party
 from .models import Booking
@@ -36,6 +38,7 @@ def visible(request: HttpRequest, booking_id: UUID) -> Booking:
 
 
 @router.post("", response={201: schemas.Booking})
+@idempotent
 @refuses(NotFound, OwnService, SlotUnavailable)
 def create_booking(request: HttpRequest, response: HttpResponse, body: schemas.CreateBooking) -> Status[Booking]:
     """Book a free slot of a service. However many ask at once, one gets it."""
@@ -57,6 +60,7 @@ def list_bookings(request: HttpRequest, params: Query[schemas.BookingFilters]) -
 
 
 @router.get("/{booking_id}", response=schemas.Booking)
+@conditional
 def get_booking(request: HttpRequest, booking_id: UUID) -> Booking:
     """One booking, for either side and for staff."""
     return visible(request, booking_id)
@@ -80,6 +84,25 @@ def confirm_booking(request: HttpRequest, booking_id: UUID) -> Booking:
 def complete_booking(request: HttpRequest, booking_id: UUID) -> Booking:
     """Say that a confirmed booking was done. For its provider, once it has started."""
     return actions.complete_booking(user_of(request), visible(request, booking_id))
+
+
+@router.post("/{booking_id}/reschedule", response=schemas.Booking)
+@refuses(NotYourMove, InvalidTransition, TooLate, SlotUnavailable)
+def reschedule_booking(request: HttpRequest, booking_id: UUID, body: schemas.RescheduleBooking) -> Booking:
+    """Move a booking to another free slot, before its start. Its own time counts as free.
+
+    The hours, grid, notice and window are the service's as they are now; duration, buffers and price stay as booked.
+    A confirmed one that its customer moves is pending again, unless the service confirms by itself.
+    """
+    return actions.reschedule_booking(user_of(request), visible(request, booking_id), body.scheduled_at)
+
+
+@router.get("/{booking_id}/calendar", response={200: None}, openapi_extra=calendar.RESPONSE)
+def get_booking_calendar(request: HttpRequest, booking_id: UUID) -> HttpResponse:
+    """A booking as an iCalendar file (RFC 5545), for the caller's own calendar."""
+    content = calendar.render(visible(request, booking_id), user_of(request))
+    headers = {"Content-Disposition": f'attachment; filename="booking-{booking_id}.ics"'}
+    return HttpResponse(content, content_type=calendar.MEDIA_TYPE, headers=headers)
 
 
 @router.post("/{booking_id}/cancel", response=schemas.Booking)

@@ -28,7 +28,7 @@ class TooEarly(DomainError):
 
 
 class NotYourMove(DomainError):
-    """This is the other side's to do."""
+    """This is not yours to do."""
 
     status = 403
     code = "forbidden"

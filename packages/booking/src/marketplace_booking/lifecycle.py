@@ -49,5 +49,26 @@ CONFIRM = _move(Event.CONFIRMED, {Status.PENDING}, Status.CONFIRMED, {Party.PROV
 COMPLETE = _move(Event.COMPLETED, {Status.CONFIRMED}, Status.COMPLETED, {Party.PROVIDER})
 CANCEL = _move(Event.CANCELLED, {Status.PENDING, Status.CONFIRMED}, Status.CANCELLED, set(Party))
 
-MOVES = (CONFIRM, COMPLETE, CANCEL)
+# A customer who moves a confirmed booking asks anew; a provider's move leaves the status as it is.
+ASK_ANEW = _move(Event.RESCHEDULED, {Status.PENDING, Status.CONFIRMED}, Status.PENDING, {Party.CUSTOMER})
+STAY_PENDING = _move(Event.RESCHEDULED, {Status.PENDING}, Status.PENDING, {Party.CUSTOMER, Party.PROVIDER})
+STAY_CONFIRMED = _move(Event.RESCHEDULED, {Status.CONFIRMED}, Status.CONFIRMED, {Party.CUSTOMER, Party.PROVIDER})
+
+MOVES = (CONFIRM, COMPLETE, CANCEL, ASK_ANEW, STAY_PENDING, STAY_CONFIRMED)
 OPEN = frozenset({Status.PENDING, Status.CONFIRMED})
+
+
+def rescheduling(status: Status, party: Party, *, auto_confirm: bool) -> Move:
+    """Which of the three ways to reschedule it is."""
+    if status is Status.CONFIRMED and (party is not Party.CUSTOMER or auto_confirm):
+        return STAY_CONFIRMED
+    return ASK_ANEW if status is Status.CONFIRMED else STAY_PENDING
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram, for the README."""
+    lines = ["stateDiagram-v2", "    [*] --> pending: create", "    [*] --> confirmed: create, with autoConfirm"]
+    for move in MOVES:
+        who = ", ".join(sorted(move.parties))
+        lines += [f"    {source} --> {move.target}: {move.event} ({who})" for source in sorted(move.sources)]
+    return "\n".join(dict.fromkeys(lines))

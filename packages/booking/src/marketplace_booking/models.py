@@ -1,6 +1,6 @@
 """Bookings and their history, their constraints and their queries."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
@@ -18,6 +18,8 @@ from marketplace_scheduling.models import Reservation
 
 from .exceptions import InvalidTransition
 from .lifecycle import Event, Move, Party, Status
+
+REMINDER = timedelta(hours=24)  # how long before its start the customer is reminded
 
 
 class BookingQuerySet(models.QuerySet["Booking"]):
@@ -42,6 +44,21 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         rows = self.filter(status__in=statuses) if statuses else self
         bounds = {"service": service_id, "scheduled_at__gte": start, "scheduled_at__lt": end}
         return rows.filter(**{name: value for name, value in bounds.items() if value is not None})
+
+    def lapsed(self) -> Self:
+        """Pending ones whose start has come: nobody confirmed them in time."""
+        return self.filter(status=Status.PENDING, scheduled_at__lte=now())
+
+    def to_be_reminded_of(self) -> Self:
+        """Confirmed ones that start within a day, were agreed on before that day, and have not been told of."""
+        soon = now() + REMINDER
+        return self.filter(
+            status=Status.CONFIRMED,
+            reminded_at=None,
+            scheduled_at__gt=now(),
+            scheduled_at__lte=soon,
+            agreed_at__lte=F("scheduled_at") - REMINDER,
+        )
 
     def with_details(self) -> Self:
         return self.select_related("service")
@@ -69,6 +86,12 @@ class Booking(models.Model):
     notes = models.TextField(max_length=2000, blank=True)
     cancelled_by = models.CharField(max_length=20, choices=Party.choices, null=True)  # noqa: DJ001  (null is "not cancelled")
     cancellation_reason = models.TextField(max_length=500, null=True)  # noqa: DJ001  (null is "none given")
+    # When its present time was agreed on: when it was made, or last rescheduled.
+    agreed_at = models.DateTimeField(default=now, editable=False)
+    reminded_at = models.DateTimeField(null=True, editable=False)
+    # The shortest time before its start at which its customer moved it: no later refund is better than what
+    # cancelling would have given then.
+    moved_with_notice = models.DurationField(null=True, editable=False)
     created_at = models.DateTimeField(default=now, editable=False)
     updated_at = models.DateTimeField(default=now, editable=False)
 
@@ -94,6 +117,12 @@ class Booking(models.Model):
             models.Index(fields=("provider", "-created_at", "-id"), name="booking_of_provider"),
             models.Index(fields=("customer", "scheduled_at", "id"), name="booking_agenda_of_customer"),
             models.Index(fields=("provider", "scheduled_at", "id"), name="booking_agenda_of_provider"),
+            models.Index(fields=("scheduled_at",), name="booking_pending", condition=Q(status=Status.PENDING)),
+            models.Index(
+                fields=("scheduled_at",),
+                name="booking_unreminded",
+                condition=Q(status=Status.CONFIRMED, reminded_at=None),
+            ),
         )
 
     def __str__(self) -> str:
@@ -108,6 +137,12 @@ class Booking(models.Model):
     @property
     def has_started(self) -> bool:
         return now() >= self.scheduled_at
+
+    @property
+    def notice(self) -> timedelta:
+        """How long before its start it is now, as far as refunds are concerned."""
+        left = self.scheduled_at - now()
+        return left if self.moved_with_notice is None else min(left, self.moved_with_notice)
 
     @property
     def is_cancelled(self) -> bool:
@@ -136,10 +171,10 @@ class Booking(models.Model):
 
 
 class HistoryEntry(models.Model):
-    """One thing that happened to a booking. Rows are added, never changed."""
+    """One thing that happened to a booking. Rows are added, never changed: a trigger refuses it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    booking = models.ForeignKey(Booking, models.CASCADE, related_name="history", db_index=False)
+    booking = models.ForeignKey(Booking, models.PROTECT, related_name="history", db_index=False)
     action = models.CharField(max_length=20, choices=Event.choices)
     from_status = models.CharField(max_length=20, choices=Status.choices, null=True)  # noqa: DJ001  (null: there was none)
     to_status = models.CharField(max_length=20, choices=Status.choices)

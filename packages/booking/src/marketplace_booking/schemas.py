@@ -23,6 +23,12 @@ class CreateBooking(In):
     notes: Text2000 = Field("", description="For the provider.", examples=["Second floor, ring twice."])
 
 
+class RescheduleBooking(In):
+    """The slot to move to."""
+
+    scheduled_at: Instant = Field(description="The start of a free slot.", examples=["2027-01-12T09:00:00Z"])
+
+
 class CancelBooking(In):
     """Why, if one wants to say."""
 

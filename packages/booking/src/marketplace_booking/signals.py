@@ -7,3 +7,5 @@ booking_created = Signal()
 booking_confirmed = Signal()
 booking_completed = Signal()
 booking_cancelled = Signal()
+booking_rescheduled = Signal()  # and `party: Party`, whose move it was
+booking_due = Signal()  # it starts within a day: sent once, without an actor

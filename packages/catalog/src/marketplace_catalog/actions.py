@@ -2,23 +2,26 @@
 
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import F, Max
+from django.db.models import F
 
 from marketplace_kit.clock import now
-from marketplace_kit.exceptions import InvalidField
+from marketplace_kit.exceptions import InvalidField, NotFound
 from marketplace_kit.exporting import exported
 from marketplace_kit.money import rounded
 from marketplace_kit.transactions import action, lock_row
-from marketplace_media.models import File
+from marketplace_media import actions as media
+from marketplace_media.lifecycle import Kind
+from marketplace_media.models import File, Upload
 from marketplace_scheduling import actions as scheduling
 from marketplace_scheduling.models import ScheduleException
 
 from .conf import conf
 from .exceptions import NotYourService, ProviderRequired, TooManyFiles
 from .lifecycle import MAX_FILES
-from .models import Category, Service, ServiceFile, image_count
+from .models import Category, Service, ServiceFile
 from .signals import service_changed, service_created, service_deleted
 
 # The fields of a service that its schedule keeps.
@@ -95,41 +98,90 @@ def delete_service(user: AbstractBaseUser, service: Service) -> None:
     _require_owner(user, service)
     taken = Service.objects.live().filter(pk=service.pk).update(deleted_at=now(), updated_at=now())
     if taken:
+        _drop_files([service.pk])
         service_deleted.send(sender=Service, service=service)
 
 
 @action
 def withdraw_services(provider_id: Any) -> None:
-    """Take all services of a provider who leaves out of the catalog."""
+    """Take all services of a provider who leaves out of the catalog, with their files."""
+    media.forget_uploads(provider_id)
     for service in Service.objects.live().offered_by(provider_id).select_for_update():
         service.deleted_at = service.updated_at = now()
         service.save(update_fields=["deleted_at", "updated_at"])
+        _drop_files([service.pk])
         service_deleted.send(sender=Service, service=service)
 
 
 def export(provider_id: Any) -> dict[str, Any]:
-    """The services that the user offers or offered."""
+    """The services that the user offers or offered, and their files."""
     offered = Service.objects.offered_by(provider_id).annotate(category_slug=F("category__slug")).order_by("created_at")
     fields = ("id", "title", "description", "category_slug", "price", "currency", "is_active", "created_at")
-    return {"services": exported(offered, *fields, "updated_at", "deleted_at")}
+    files = ServiceFile.objects.filter(service__provider=provider_id).with_facts().order_by("created_at")
+    return {
+        "services": exported(offered, *fields, "updated_at", "deleted_at"),
+        "serviceFiles": exported(files, "service_id", "kind", "filename", "content_type", "size", "created_at"),
+    }
 
 
 @action
-def add_image(user: AbstractBaseUser, service: Service, file: File) -> ServiceFile:
-    """Show `file` behind the images that are there. NotYourService, TooManyFiles."""
+def add_file(user: AbstractBaseUser, service: Service, file: File) -> None:
+    """Show `file` behind those of its kind that are there. NotYourService, TooManyFiles."""
     locked = lock_row(Service.objects.live(), service.pk)
-    require_room_for_image(user, locked)
-    last = ServiceFile.objects.filter(service=locked).aggregate(last=Max("position"))["last"]
-    item = ServiceFile.objects.create(service=locked, file=file, position=0 if last is None else last + 1)
+    require_room(user, locked, file.kind)
+    ServiceFile.objects.create(service=locked, file=file, position=locked.count_files(file.kind))
+    media.request_thumbnails(file)
     service_changed.send(sender=Service, service=locked)
-    return item
 
 
-def require_room_for_image(user: AbstractBaseUser, service: Service) -> None:
-    """NotYourService or TooManyFiles: asked before an upload is read, and again under the lock."""
+def require_room(user: AbstractBaseUser, service: Service, kind: str) -> None:
+    """NotYourService or TooManyFiles: asked before a file is looked into, and again under the lock."""
     _require_owner(user, service)
-    if image_count(service.pk) >= MAX_FILES:
+    if service.count_files(kind) >= MAX_FILES:
         raise TooManyFiles
+
+
+@action
+def remove_file(user: AbstractBaseUser, service: Service, kind: str, file_id: UUID) -> None:
+    """Delete a file of this kind; those behind it move up. NotYourService, NotFound."""
+    locked = lock_row(Service.objects.live(), service.pk)
+    _require_owner(user, locked)
+    item = ServiceFile.objects.of(locked.pk, kind).filter(file=file_id).first()
+    if item is None:
+        raise NotFound
+    item.delete()
+    ServiceFile.objects.of(locked.pk, kind).filter(position__gt=item.position).update(position=F("position") - 1)
+    media.delete_file(file_id)
+    service_changed.send(sender=Service, service=locked)
+
+
+@action
+def order_images(user: AbstractBaseUser, service: Service, file_ids: list[UUID]) -> None:
+    """Show the images in this order. NotYourService, InvalidField unless each is named once."""
+    locked = lock_row(Service.objects.live(), service.pk)
+    _require_owner(user, locked)
+    items = {item.file_id: item for item in ServiceFile.objects.of(locked.pk, Kind.IMAGE)}
+    if sorted(file_ids) != sorted(items):
+        raise InvalidField("/ids", "not_the_images", "Name each image of the service once, and nothing else.")
+    for position, file_id in enumerate(file_ids):
+        items[file_id].position = position
+    ServiceFile.objects.bulk_update(items.values(), ["position"])
+    service_changed.send(sender=Service, service=locked)
+
+
+@action
+def start_upload(user: AbstractBaseUser, service: Service, fields: dict[str, Any]) -> Upload:
+    """A form to upload a file for the service by. Refuses as require_room and media.actions.start_upload do."""
+    require_room(user, service, fields["kind"])
+    return media.start_upload(user.pk, service.pk, **fields)
+
+
+def _drop_files(services: list[UUID]) -> None:
+    """Nobody can see the files of a service that is gone."""
+    items = ServiceFile.objects.filter(service__in=services)
+    file_ids = list(items.values_list("file", flat=True))
+    items.delete()
+    media.delete_files(file_ids)
 
 
 def _require_owner(user: AbstractBaseUser, service: Service) -> None:

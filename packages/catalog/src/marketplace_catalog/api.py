@@ -7,24 +7,21 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Status
 
-from marketplace_kit.exceptions import ServiceUnavailable
+from marketplace_kit.conditional import conditional, conditional_change
 from marketplace_kit.pagination import Page, Slice, Whole, paginate
-from marketplace_kit.routing import Router, refuses, takes_upload
-from marketplace_kit.uploads import TooLarge, read_one
+from marketplace_kit.routing import Router, refuses
 from marketplace_kit.users import user_of
-from marketplace_media import actions as media
-from marketplace_media.exceptions import NotAnImage, TooManyPixels
-from marketplace_media.lifecycle import MAX_IMAGE_BYTES
-from marketplace_media.schemas import File
 
 from . import actions, schemas
 from .availability_api import router as availability
-from .exceptions import NotYourService, ProviderRequired, TooManyFiles
+from .exceptions import NotYourService, ProviderRequired
+from .files_api import router as files
 from .models import Category, Service
 from .scope import visible
 
 router = Router(tags=["Services"])
 router.add_router("", availability)
+router.add_router("", files)
 
 ORDERS = {"newest": ("-created_at", "-id"), "price": ("price", "id"), "-price": ("-price", "-id")}
 
@@ -56,12 +53,14 @@ def list_categories(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.get("/{service_id}", auth=None, response=schemas.Service)
+@conditional
 def get_service(request: HttpRequest, service_id: UUID) -> Service:
     """One service. An inactive one is there for its provider and for staff only."""
     return visible(request, service_id)
 
 
 @router.patch("/{service_id}", response=schemas.Service)
+@conditional_change(get_service)
 @refuses(NotYourService)
 def change_service(request: HttpRequest, service_id: UUID, body: schemas.ChangeService) -> Service:
     """Change a service of your own. Bookings keep what was agreed."""
@@ -75,20 +74,3 @@ def delete_service(request: HttpRequest, service_id: UUID) -> Status[None]:
     """Take a service of your own out of the catalog. Bookings keep what they show."""
     actions.delete_service(user_of(request), visible(request, service_id))
     return Status(204, None)
-
-
-@router.post("/{service_id}/images", response={201: File})
-@refuses(NotYourService, TooManyFiles, NotAnImage, TooManyPixels, TooLarge, ServiceUnavailable)
-@takes_upload(MAX_IMAGE_BYTES)
-def add_image(request: HttpRequest, service_id: UUID) -> Status[Any]:
-    """Show an image with a service of your own: JPEG, PNG or WebP."""
-    user, service = user_of(request), visible(request, service_id)
-    actions.require_room_for_image(user, service)
-    file = media.store_image(user.pk, read_one(request, MAX_IMAGE_BYTES))
-    return Status(201, actions.add_image(user, service, file).shown)
-
-
-@router.get("/{service_id}/images", auth=None, response=Whole[File])
-def list_images(request: HttpRequest, service_id: UUID) -> dict[str, Any]:
-    """The images of a service, in their order."""
-    return {"items": [item.shown for item in visible(request, service_id).shown_images]}

@@ -211,8 +211,25 @@ class Service(models.Model):
     def is_bookable(self) -> bool:
         return self.is_active and self.deleted_at is None
 
+    def count_files(self, kind: str) -> int:
+        """How many files of this kind it has."""
+        return ServiceFile.objects.of(self.pk, kind).count()
+
     def is_owned_by(self, user_id: Any) -> bool:
         return bool(self.provider_id == user_id)
+
+
+class ServiceFileQuerySet(models.QuerySet["ServiceFile"]):
+    def of(self, service_id: UUID, kind: str) -> Self:
+        """The files of a service that are of this kind, in their order."""
+        return self.filter(service=service_id, file__kind=kind).select_related("file").order_by("position", "id")
+
+    def with_facts(self) -> Self:
+        """With what is known of the file, by its own names."""
+        return self.annotate(**{name: F(f"file__{name}") for name in FILE_FACTS})
+
+
+FILE_FACTS = ("kind", "filename", "content_type", "size", "created_at")
 
 
 class ServiceFile(models.Model):
@@ -220,7 +237,9 @@ class ServiceFile(models.Model):
 
     service = models.ForeignKey(Service, models.CASCADE, related_name="files", db_index=False)
     file = models.OneToOneField(File, models.PROTECT, related_name="+")
-    position = models.PositiveSmallIntegerField()
+    position = models.PositiveSmallIntegerField()  # among those of its kind, from 0, without gaps
+
+    objects = ServiceFileQuerySet.as_manager()
 
     class Meta:
         ordering = ("position", "id")
@@ -234,8 +253,3 @@ class ServiceFile(models.Model):
         """The file, told its position."""
         self.file.position = self.position  # type: ignore[attr-defined]
         return self.file
-
-
-def image_count(service_id: UUID) -> int:
-    """How many images a service has."""
-    return ServiceFile.objects.filter(service=service_id, file__kind="image").count()

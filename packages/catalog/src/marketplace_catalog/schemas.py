@@ -35,7 +35,7 @@ from marketplace_kit.users import UserId
 from marketplace_scheduling.exceptions import InvalidWindows
 from marketplace_scheduling.models import RANGES, Schedule, ScheduleException
 
-from .lifecycle import CancellationPolicy
+from .lifecycle import MAX_FILES, CancellationPolicy
 
 # --- what a schedule is made of ---
 
@@ -155,6 +155,12 @@ class SetException(In):
     def rules(cls, data: dict[str, Any]) -> Iterator[Wrong]:
         if isinstance(given := data.get("windows"), list):
             yield from _faults(("windows",), ScheduleException.check_windows, given)
+
+
+class OrderImages(In):
+    """The images of a service in another order."""
+
+    ids: list[UUID] = Field(max_length=MAX_FILES, description="Each image of the service, once.")
 
 
 # --- out ---

@@ -13,6 +13,11 @@ def now() -> datetime:
     return _frozen if _frozen is not None else datetime.now(UTC) + _offset
 
 
+def instant(at: datetime) -> str:
+    """A moment as answers write it: RFC 3339, in UTC, ending in Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 @contextmanager
 def frozen(at: datetime) -> Iterator[None]:
     """Stop the clock at `at`, for all threads, until the block ends. For tests and reproducible data."""

@@ -141,7 +141,7 @@ def _declare_marks(operation: Operation, details: dict[str, Any]) -> None:
         responses[200].setdefault("headers", {}).update(ETAG)
         if "GET" in operation.methods:
             details["parameters"].append(IF_NONE_MATCH)
-            responses[304] = {"description": "It is what `If-None-Match` names: no body.", "headers": ETAG}
+            responses[304] = {"description": "It is what `If-None-Match` names: no body.", "headers": dict(ETAG)}
     if getattr(operation.view_func, "is_idempotent", False):
         for status in [s for s in responses if is_kept(s)]:
             responses[status].setdefault("headers", {}).update(REPLAYED)

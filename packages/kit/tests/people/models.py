@@ -18,3 +18,11 @@ class Thing(models.Model):
 
     name = models.CharField(max_length=20)
     price = models.DecimalField(default=Decimal(0))
+
+
+class Work(models.Model):
+    """Something that is begun in one transaction and done in another."""
+
+    id = models.UUIDField(primary_key=True)
+    kind = models.CharField(max_length=20)
+    is_done = models.BooleanField(default=False)

@@ -7,16 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from threading import BoundedSemaphore
-from typing import IO, Any
+from typing import Any
 
 from PIL import Image, ImageOps
 
 from .exceptions import NotAnImage, TooManyPixels
-from .lifecycle import FORMATS, MAX_PIXELS
+from .lifecycle import FORMATS, MAX_PIXELS, THUMBNAILS
 
 # What Pillow's decoders were seen to raise on broken files.
 BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, zlib.error)
 QUALITY: dict[str, dict[str, Any]] = {"JPEG": {"quality": 88}, "PNG": {}, "WEBP": {"quality": 88}}
+START_OF_SCAN = b"\xff\xda"
+# A progressive JPEG has about ten, and so has each small one within it. Each runs over all pixels, and takes ten bytes.
+MAX_SCANS = 100
 # One picture of 50 megapixels is 200 MB, and twice that while it is copied.
 _at_once = BoundedSemaphore(2)
 
@@ -31,14 +34,33 @@ class Picture:
     height: int
 
 
-def clean(file: IO[bytes]) -> Picture:
-    """The picture in `file`, upright, in its own format, without metadata or anything that hung on to it.
+def clean(content: bytes) -> Picture:
+    """The picture in `content`, upright, in its own format, without metadata or anything that hung on to it.
 
     NotAnImage where it is no still JPEG, PNG or WebP that decodes; TooManyPixels, before it is decoded.
     """
-    with _at_once, _refusing(), Image.open(file, formats=("JPEG", "PNG", "WEBP")) as image:
+    with _opened(content) as image:
         name = _checked_format(image)
-        return _encoded(_pixels(ImageOps.exif_transpose(image)), name)
+        if name == "JPEG" and content.count(START_OF_SCAN) > MAX_SCANS:
+            raise NotAnImage
+        ImageOps.exif_transpose(image, in_place=True)
+        return _encoded(_pixels(image), name)
+
+
+def thumbnails(content: bytes) -> dict[str, Picture]:
+    """A clean picture made small, by the names in THUMBNAILS. It is never made larger than it is."""
+    made = {}
+    with _opened(content) as image:
+        for name, pixels in sorted(THUMBNAILS.items(), key=lambda item: -item[1]):
+            image.thumbnail((pixels, pixels))  # the smaller one of the larger one
+            made[name] = _encoded(image, "WEBP")
+    return made
+
+
+@contextmanager
+def _opened(content: bytes) -> Iterator[Image.Image]:
+    with _at_once, _refusing(), Image.open(BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as image:
+        yield image
 
 
 @contextmanager
@@ -71,7 +93,7 @@ def _pixels(image: Image.Image) -> Image.Image:
     transparent = image.has_transparency_data
     mode = "RGBA" if transparent else "L" if image.mode in ("1", "L", "I") else "RGB"
     new = Image.new(mode, image.size)
-    new.paste(image.convert(mode))
+    new.paste(image if image.mode == mode else image.convert(mode))
     return new
 
 

@@ -1,13 +1,30 @@
-"""What goes out of media."""
+"""What goes in and out of media."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from marketplace_kit.schemas import Out
+from marketplace_kit.schemas import In, Int, Out, clean_line
 
-from .lifecycle import Kind
+from .lifecycle import MAX_FILENAME, Kind
+
+# --- in ---
+
+Filename = Annotated[str, AfterValidator(clean_line), Field(min_length=1, max_length=MAX_FILENAME)]
+
+
+class StartUpload(In):
+    """A file that will be sent to the storage directly."""
+
+    kind: Kind = Field(description="What it is.")
+    filename: Filename = Field(description="Its name; it is made safe.", examples=["kitchen.jpg"])
+    content_type: str = Field(max_length=100, description="Its media type, to be sent along.", examples=["image/jpeg"])
+    size: Int = Field(ge=1, le=2**31 - 1, description="Exactly how many bytes.", examples=[48_213])
+
+
+# --- out ---
 
 
 class Thumbnails(Out):
@@ -29,5 +46,14 @@ class File(Out):
     width: int | None = Field(description="Pixels; null for a document.")
     height: int | None = Field(description="Pixels; null for a document.")
     position: int = Field(0, description="Its place in the list, from 0.")
-    thumbnails: Thumbnails | None = Field(None, description="Null until they are made.")
+    thumbnails: Thumbnails | None = Field(description="Null until they are made; a document has none.")
     created_at: datetime = Field(description="When it was stored.")
+
+
+class Upload(Out):
+    """A form to post, as multipart/form-data, to the storage: its fields first, then the file as `file`."""
+
+    upload_id: UUID = Field(validation_alias="id", description="Names it when it is completed.")
+    url: str = Field(description="Where to post the form.")
+    fields: dict[str, str] = Field(description="The form's fields. They allow this one file, type and size.")
+    expires_at: datetime = Field(description="When the form can't be used any more.")

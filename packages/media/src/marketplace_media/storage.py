@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -16,16 +17,45 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+# Below these our objects are; what else is in the bucket is somebody else's.
+PREFIXES = ("images/", "documents/", "thumbnails/", "uploads/")
+MISSING = {"NoSuchKey", "404"}
 
-def put(key: str, content: bytes, content_type: str, filename: str) -> None:
+
+def put(key: str, content: bytes, content_type: str, filename: str, *, as_attachment: bool = False) -> None:
     """Store an object, whole or not at all. StorageUnavailable where the storage does not take it."""
+    disposition = content_disposition_header(as_attachment=as_attachment, filename=filename)
     with _refusing():
         _storage().bucket.Object(key).put(
             Body=content,
             ContentType=content_type,
-            ContentDisposition=content_disposition_header(as_attachment=False, filename=filename) or "inline",
+            ContentDisposition=disposition or "inline",
             CacheControl="private, max-age=86400, immutable",
         )
+
+
+def get(key: str, limit: int) -> bytes | None:
+    """The bytes of an object, or its first `limit` + 1 of them; None where there is none. StorageUnavailable."""
+    from botocore.exceptions import ClientError
+
+    with _refusing():
+        try:
+            body = _storage().bucket.Object(key).get()["Body"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in MISSING:
+                return None
+            raise
+        with body:
+            content: bytes = body.read(limit + 1)
+            return content
+
+
+def pages() -> Iterator[list[tuple[str, datetime]]]:
+    """The keys of our objects and when each was stored, up to 1,000 at a time. StorageUnavailable."""
+    with _refusing():
+        for prefix in PREFIXES:
+            for page in _storage().bucket.objects.filter(Prefix=prefix).pages():
+                yield [(item.key, item.last_modified) for item in page]
 
 
 def ping() -> None:

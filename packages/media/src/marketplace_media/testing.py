@@ -1,5 +1,8 @@
 """Made-up data for tests, ours and a host's."""
 
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
@@ -15,6 +18,17 @@ def make_image_bytes(name: str = "PNG", size: tuple[int, int] = (32, 24), color:
     """An image file of one colour, in Pillow's format `name`. `save` goes to Pillow: `exif=`, `save_all=` …"""
     out = BytesIO()
     Image.new("RGB", size, color).save(out, name, **save)
+    return out.getvalue()
+
+
+def make_pdf_bytes(pages: int = 1) -> bytes:
+    """A PDF of empty pages."""
+    from pypdf import PdfWriter
+
+    writer, out = PdfWriter(), BytesIO()
+    for _ in range(pages):
+        writer.add_blank_page(200, 200)
+    writer.write(out)
     return out.getvalue()
 
 
@@ -40,3 +54,18 @@ def make_file(owner_id: Any, **fields: Any) -> File:
         "height": 24,
     }
     return File.objects.create(owner_id=owner_id, **values | fields)
+
+
+def send_form(url: str, fields: Mapping[str, str], content: bytes) -> int:
+    """Post the form of a direct upload, as a client does; the storage's status."""
+    from django.core.files.base import ContentFile
+    from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+
+    body = encode_multipart(BOUNDARY, {**fields, "file": ContentFile(content, "file")})
+    request = urllib.request.Request(url, body, {"Content-Type": MULTIPART_CONTENT})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code

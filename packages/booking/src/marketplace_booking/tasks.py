@@ -1,0 +1,25 @@
+"""What comes about by itself, looked for every minute."""
+
+from procrastinate.contrib.django import app
+
+from . import actions
+from .models import Booking
+
+AT_ONCE = 500  # rows of one run; the rest is the next minute's
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="marketplace_booking.cancel_lapsed", queue="booking", queueing_lock="marketplace_booking.cancel_lapsed")
+def cancel_lapsed(timestamp: int) -> None:
+    """Call off what nobody confirmed before its start."""
+    for booking_id in Booking.objects.lapsed().order_by("scheduled_at").values_list("pk", flat=True)[:AT_ONCE]:
+        actions.cancel_lapsed(booking_id)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="marketplace_booking.remind", queue="booking", queueing_lock="marketplace_booking.remind")
+def remind(timestamp: int) -> None:
+    """Announce what is due within a day."""
+    due = Booking.objects.to_be_reminded_of().order_by("scheduled_at")
+    for booking_id in due.values_list("pk", flat=True)[:AT_ONCE]:
+        actions.remind(booking_id)

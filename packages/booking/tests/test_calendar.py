@@ -1,0 +1,57 @@
+"""A booking in somebody's own calendar."""
+
+from datetime import timedelta
+
+import pytest
+from icalendar import Calendar
+
+from marketplace_booking import actions
+from marketplace_booking.testing import a_start, make_booking
+from marketplace_catalog.testing import make_service
+
+
+def read(client, booking):
+    answer = client.get(f"/api/bookings/{booking.pk}/calendar")
+    assert answer.status_code == 200, answer.content
+    assert answer["Content-Type"] == "text/calendar; charset=utf-8"
+    calendar = Calendar.from_ical(answer.content)
+    return calendar, calendar.walk("VEVENT")[0]
+
+
+def test_it_tells_when_in_the_services_zone(provider, customer, sign_in):
+    service = make_service(provider, timezone="Asia/Kathmandu", title="Tea; with, commas\\ and more")
+    booking = make_booking(customer, service, a_start() + timedelta(minutes=45))
+
+    calendar, event = read(sign_in(provider), booking)
+
+    assert event.start == booking.scheduled_at
+    assert event.end == booking.ends_at
+    assert event["dtstart"].params["TZID"] == "Asia/Kathmandu"
+    assert [str(zone["tzid"]) for zone in calendar.walk("VTIMEZONE")] == ["Asia/Kathmandu"]
+    assert str(event["summary"]) == service.title
+    assert (calendar["method"], event["status"], event["sequence"]) == ("PUBLISH", "TENTATIVE", 0)
+
+
+def test_it_stays_one_event_whatever_becomes_of_it(provider, customer, sign_in):
+    booking = make_booking(customer, make_service(provider))
+    mine = sign_in(customer)
+    told = [read(mine, booking)]
+    actions.confirm_booking(provider, booking)
+    told.append(read(mine, booking))
+    actions.reschedule_booking(provider, booking, booking.scheduled_at + timedelta(days=1))
+    told.append(read(mine, booking))
+    actions.cancel_booking(customer, booking)
+    told.append(read(mine, booking))
+
+    assert len({str(event["uid"]) for _, event in told}) == 1
+    assert [event["sequence"] for _, event in told] == [0, 1, 2, 3]
+    assert [str(event["status"]) for _, event in told] == ["TENTATIVE", "CONFIRMED", "CONFIRMED", "CANCELLED"]
+    assert str(told[-1][0]["method"]) == "CANCEL"
+
+
+@pytest.mark.parametrize(("who", "status"), [("stranger", 404), (None, 401)])
+def test_it_is_not_for_strangers(provider, customer, sign_in, django_user_model, who, status):
+    booking = make_booking(customer, make_service(provider))
+    person = who and django_user_model.objects.create(login=who)
+
+    assert sign_in(person).get(f"/api/bookings/{booking.pk}/calendar").status_code == status

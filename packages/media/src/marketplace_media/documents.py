@@ -1,0 +1,51 @@
+"""Documents as they come in: PDF, and nothing that runs. They stay byte for byte what they were: some are signed."""
+
+import subprocess
+import sys
+from pathlib import Path
+from threading import BoundedSemaphore
+
+import structlog
+
+from .exceptions import NotADocument
+from .pdf import ACTIVE, ENCRYPTED, FINE
+
+log = structlog.get_logger(__name__)
+
+HEADER = b"%PDF-"
+PATIENCE = 30.0  # seconds; the processor time of the reader is limited further
+REASONS = {
+    ENCRYPTED: "Encrypted PDFs are not taken.",
+    ACTIVE: "PDFs with scripts, programs to start, or films are not taken.",
+}
+# Each is a process with up to a gigabyte.
+_at_once = BoundedSemaphore(2)
+
+
+def check(content: bytes) -> None:
+    """NotADocument unless `content` is a PDF from its first byte on, that opens without a password and has pages."""
+    if not content.startswith(HEADER):
+        raise NotADocument
+    verdict = _looked_into(content)
+    if verdict != FINE:
+        raise NotADocument(REASONS.get(verdict))
+
+
+def _looked_into(content: bytes) -> int | None:
+    """What the reader said; None where it did not come to an end."""
+    reader = Path(__file__).with_name("pdf.py")
+    with _at_once:
+        try:
+            done = subprocess.run(  # noqa: S603  (our own interpreter and file)
+                [sys.executable, "-I", reader],
+                input=content,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=PATIENCE,
+            )
+        except subprocess.TimeoutExpired:
+            log.warning("document_reader_too_slow", size=len(content))
+            return None
+    if done.returncode:
+        log.info("document_refused", status=done.returncode, error=done.stderr[-500:].decode(errors="replace"))
+    return done.returncode
