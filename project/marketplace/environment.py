@@ -24,7 +24,7 @@ def needed(name: str) -> str:
 
 
 def signing_key(name: str, *, debug: bool, other_than: str = "") -> str:
-    """A key that something is signed with; in production long, no example, and for one purpose. ImproperlyConfigured."""
+    """What something is signed with. In production long, no example, and for one purpose, else ImproperlyConfigured."""
     value = needed(name)
     if debug:
         return value

@@ -1,13 +1,23 @@
-"""Django's session middleware, for the admin alone: the API's requests pass them by."""
+"""Django's session middleware, for the admin alone, as the API's requests pass it by; and the edge of the stream."""
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
+from corsheaders.middleware import CorsMiddleware
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
+
+from marketplace_kit.exceptions import DomainError
+from marketplace_kit.problems import problem, refusal
+from marketplace_kit.ratelimits import READ, Meter
+
+type Respond = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 ADMIN_PREFIX = "/admin/"
 
@@ -38,3 +48,32 @@ class AdminAuthenticationMiddleware(_AdminOnly, AuthenticationMiddleware):
 
 class AdminMessageMiddleware(_AdminOnly, MessageMiddleware):
     pass
+
+
+def cors(respond: Respond) -> Respond:
+    """django-cors-headers' middleware, for the stream's process."""
+    return cast(Respond, CorsMiddleware(respond))
+
+
+def stream_edge(respond: Respond) -> Respond:
+    """What surrounds the opening of a stream, in its own process: known hosts, the limit of reads, safe headers.
+
+    By address alone: who it is, the view finds out.
+    """
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        meter = Meter(request, READ)
+        try:
+            request.get_host()
+            await asyncio.to_thread(meter.by_user, None)
+            response = await respond(request)
+        except DisallowedHost:
+            response = problem(request, 400)
+        except DomainError as error:
+            response = refusal(request, error)
+        meter.tell(response)
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+        return response
+
+    return middleware

@@ -115,6 +115,31 @@ def test_a_bomb_is_refused_by_its_header(size: tuple[int, int]) -> None:
         images.clean(bomb(*size))
 
 
+def many_scans(size: tuple[int, int], count: int) -> bytes:
+    """A progressive JPEG that says its last scan over and over: a few bytes each, and each runs over all pixels."""
+    content = make_image_bytes("JPEG", size, progressive=True)
+    last = content.rindex(images.START_OF_SCAN)
+    scan = content[last:-2]
+    return content[:-2] + scan * count + content[-2:]
+
+
+def test_a_jpeg_that_would_take_hours_is_refused_unread() -> None:
+    assert images.clean(many_scans((64, 64), 10)).width == 64
+    with pytest.raises(NotAnImage):
+        images.clean(many_scans((5000, 5000), 100_000))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_thumbnails_keep_the_shape_and_never_grow(name: str) -> None:
+    made = images.thumbnails(make_image_bytes(name, (1000, 500)))
+    assert {n: (p.width, p.height, p.format) for n, p in made.items()} == {
+        "small": (200, 100, "WEBP"),
+        "medium": (800, 400, "WEBP"),
+    }
+    assert images.thumbnails(make_image_bytes(name, (40, 30)))["medium"].width == 40
+    assert images.thumbnails(make_image_bytes(name, (4000, 1)))["small"].height == 1
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16"])
 def test_every_kind_of_pixels(mode: str) -> None:
     out = BytesIO()

@@ -1,5 +1,7 @@
 """`/payments`: parse, fetch in scope, call an action, return the row."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -75,14 +77,10 @@ def get_payment(request: HttpRequest, payment_id: UUID) -> Payment:
 @refuses(NotYourRefund, PaymentNotRefundable, RefundExceedsPayment)
 def create_refund(request: HttpRequest, payment_id: UUID, body: schemas.CreateRefund) -> Status[Refund]:
     """Give money back. For the provider and staff."""
-    payment, attempt = visible(request, payment_id), attempt_of(request)
-    then = attempt.keep(shown)
-    given = (user_of(request), payment, body.amount, body.reason)
-    return shown(actions.refund(*given, refund_id=attempt.resource_id, then=then))
-
-
-def shown(refund: Refund) -> Status[Refund]:
-    return Status(201, refund)
+    user, payment, attempt = user_of(request), visible(request, payment_id), attempt_of(request)
+    answer: Callable[[Refund], Status[Refund]] = partial(Status, 201)
+    then = attempt.keep(answer)
+    return answer(actions.refund(user, payment, body.amount, body.reason, refund_id=attempt.resource_id, then=then))
 
 
 @router.get("/{payment_id}/refunds", response=Whole[schemas.Refund])

@@ -13,6 +13,7 @@ from .pdf import ACTIVE, ENCRYPTED, FINE
 log = structlog.get_logger(__name__)
 
 HEADER = b"%PDF-"
+READER = [str(Path(__file__).with_name("pdf.py"))]
 PATIENCE = 30.0  # seconds; the processor time of the reader is limited further
 REASONS = {
     ENCRYPTED: "Encrypted PDFs are not taken.",
@@ -33,11 +34,10 @@ def check(content: bytes) -> None:
 
 def _looked_into(content: bytes) -> int | None:
     """What the reader said; None where it did not come to an end."""
-    reader = Path(__file__).with_name("pdf.py")
     with _at_once:
         try:
             done = subprocess.run(  # noqa: S603  (our own interpreter and file)
-                [sys.executable, "-I", reader],
+                [sys.executable, "-I", *READER],
                 input=content,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
