@@ -212,19 +212,17 @@ PROCESSES, TRIES, QUOTA = 4, 30, 5
 TOGETHER = """
 import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-import django
-django.setup()
-from django.core.cache import caches
 from django.test import RequestFactory
+from redis import Redis
 from marketplace_kit.ratelimits import Meter, RateLimited
 
 key, processes, tries, quota = sys.argv[1], *map(int, sys.argv[2:])
-server = caches["limits"].client.get_client()
+server = Redis.from_url(os.environ["CACHE_URL"], socket_timeout=60)
 
 def together(what):
-    server.incr(f"{key}:{what}")
-    while int(server.get(f"{key}:{what}")) < processes:
-        pass
+    if server.incr(f"{key}:{what}") == processes:
+        server.rpush(f"{key}:{what}:go", *range(processes))
+    assert server.blpop(f"{key}:{what}:go", 60)
 """
 COUNTED = """
 request = RequestFactory().post("/")

@@ -52,8 +52,12 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "marketplace_kit.middleware.request_context",
+    # Outside of what answers errors: a browser shows a page no answer without these headers.
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "marketplace_kit.middleware.api_errors",
     "marketplace_kit.middleware.plain_http",
+    "marketplace_kit.middleware.known_host",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

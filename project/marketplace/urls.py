@@ -4,10 +4,12 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from . import admin_sign_in
 from .api import api
 
 urlpatterns = [
     path("api/", api.urls),
+    path("admin/login/", admin_sign_in.sign_in),
     path("admin/", admin.site.urls),
     path("", include("marketplace.pages")),
     path("", RedirectView.as_view(url="/api/docs")),

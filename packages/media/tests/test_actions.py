@@ -139,9 +139,7 @@ def test_deleting_takes_the_row_now_and_the_object_by_a_job(owner: Person, keys:
 
 
 def test_thumbnails_are_made_by_a_job(owner: Person, keys: Any) -> None:
-    file = actions.store_image(
-        owner.pk, make_upload(make_image_bytes("JPEG", (1600, 800))), actions.request_thumbnails
-    )
+    file = actions.store_image(owner.pk, make_upload(make_image_bytes("JPEG", (1600, 800))), actions.request_thumbnails)
     assert file.thumbnails is None
     assert run_jobs() == 1
     file.refresh_from_db()

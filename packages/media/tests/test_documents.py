@@ -70,12 +70,14 @@ def in_a_stream(page: bytes = PAGE, padding: int = 0) -> bytes:
     head = b" ".join(b"%d %d" % (n + 1, place) for n, place in enumerate(places)) + b" "
     body = zlib.compress(head + b"\n".join(parts) + bytes(padding))
     out = b"%PDF-1.7\n"
-    stream = b"4 0 obj\n<< /Type /ObjStm /N 3 /First %d /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream\nendobj\n"
+    stream = (
+        b"4 0 obj\n<< /Type /ObjStm /N 3 /First %d /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream\nendobj\n"
+    )
     at, start = len(out), len(out + stream % (len(head), len(body), body))
-    rows = [b"\0\0\0\0\0", b"\2\0\4\0\0", b"\2\0\4\0\1", b"\2\0\4\0\2"]
-    rows += [b"\1" + number.to_bytes(2) + b"\0\0" for number in (at, start)]
+    entries = [(0, 0, 0), (2, 4, 0), (2, 4, 1), (2, 4, 2), (1, at, 0), (1, start, 0)]
+    rows = [bytes([kind, *number.to_bytes(3), index]) for kind, number, index in entries]
     table = zlib.compress(b"".join(rows))
-    xref = b"5 0 obj\n<< /Type /XRef /Size 6 /W [1 2 2] /Root 1 0 R /Filter /FlateDecode /Length %d >>\nstream\n%s\n"
+    xref = b"5 0 obj\n<< /Type /XRef /Size 6 /W [1 3 1] /Root 1 0 R /Filter /FlateDecode /Length %d >>\nstream\n%s\n"
     xref += b"endstream\nendobj\nstartxref\n%d\n%%%%EOF\n"
     return out + stream % (len(head), len(body), body) + xref % (len(table), table, start)
 

@@ -1,8 +1,10 @@
 """Rows into tables, by COPY: a batch is one transaction, and the next is made while PostgreSQL takes this one."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -44,11 +46,11 @@ def load(stage: Stage) -> Iterator[int]:
     done = stage.size - sum(map(len, missing))
     yield done
     with ThreadPoolExecutor(1) as maker:
-        made = maker.submit(stage.make, missing[0]) if missing else None
-        for part, following in zip(missing, [*missing[1:], None], strict=True):
-            assert made is not None
-            batch = made.result()
-            made = maker.submit(stage.make, following) if following else None
+        ahead = deque(maker.submit(stage.make, part) for part in missing[:1])
+        for part, following in zip_longest(missing, missing[1:]):
+            batch = ahead.popleft().result()
+            if following:
+                ahead.append(maker.submit(stage.make, following))
             store(batch)
             done += len(part)
             yield done
@@ -71,7 +73,9 @@ def _copy(model: type[models.Model], rows: Sequence[Row]) -> None:
     names = ", ".join(quote(column) for column, _ in given.values())
     defaults = [(name, default) for name, (_, default) in given.items()]
     table = quote(model._meta.db_table)
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+    into = f"COPY {table} ({names}) FROM STDIN"
+    # Django's cursor does not know `copy`, so that it would let psycopg's own errors out.
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(into) as copy:
         for row in rows:
             copy.write_row([row.get(name, default) for name, default in defaults])
 
@@ -79,7 +83,7 @@ def _copy(model: type[models.Model], rows: Sequence[Row]) -> None:
 def _given(model: type[models.Model]) -> dict[str, tuple[str, Any]]:
     """By attribute the column and its default; without what PostgreSQL fills in itself."""
     return {
-        field.attname: (field.column, field.get_db_prep_save(field.get_default(), connection))
+        field.attname: (field.column or field.attname, field.get_db_prep_save(field.get_default(), connection))
         for field in model._meta.concrete_fields
         if not field.generated and not isinstance(field, models.AutoField)
     }

@@ -118,8 +118,8 @@ class Plan:
         return Chance(self.roll(kind, number))
 
     def joined(self, kind: str, number: int, total: int) -> datetime:
-        """When the row of this number came to be. Ascending, and ever more a day, as the marketplace grows."""
-        share = sqrt((number + self.roll(kind, number) / 2**64) / total)
+        """When the row of this number came to be: the first at once, then ever more a day, as the marketplace grows."""
+        share = sqrt((number + self.roll(kind, number) / 2**64) / total) if number else 0.0
         return self.start + timedelta(seconds=int(share * (PERIOD - timedelta(days=1)).total_seconds()))
 
     def there_by(self, moment: datetime, total: int) -> int:

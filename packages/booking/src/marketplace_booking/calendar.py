@@ -45,4 +45,4 @@ def render(booking: Booking, viewer: AbstractBaseUser) -> bytes:
     calendar.add("method", "CANCEL" if booking.is_cancelled else "PUBLISH")
     calendar.add_component(event)
     calendar.add_missing_timezones()
-    return calendar.to_ical()
+    return bytes(calendar.to_ical())

@@ -117,7 +117,7 @@ def export(provider_id: Any) -> dict[str, Any]:
     """The services that the user offers or offered, and their files."""
     offered = Service.objects.offered_by(provider_id).annotate(category_slug=F("category__slug")).order_by("created_at")
     fields = ("id", "title", "description", "category_slug", "price", "currency", "is_active", "created_at")
-    files = ServiceFile.objects.filter(service__provider=provider_id).with_facts().order_by("created_at")
+    files = ServiceFile.objects.filter(service__provider=provider_id).order_by("file__created_at").with_facts()
     return {
         "services": exported(offered, *fields, "updated_at", "deleted_at"),
         "serviceFiles": exported(files, "service_id", "kind", "filename", "content_type", "size", "created_at"),

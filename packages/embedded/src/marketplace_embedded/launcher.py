@@ -13,10 +13,13 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
+CAP_SETPCAP = 8
 CAPABILITY_VERSION_3 = 0x20080522
 CANNOT_RUN = 126
 
@@ -57,12 +60,16 @@ def become(uid: int, gid: int, *, search: bool) -> None:
     CAP_DAC_READ_SEARCH is enough for that; containers often hold only the wider CAP_DAC_OVERRIDE.
     """
     held = permitted_capabilities()
-    check(libc.prctl(PR_SET_KEEPCAPS, int(search), 0, 0, 0))
+    usable = [capability for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE) if held & (1 << capability)]
+    keeps = search and bool(usable)
+    check(libc.prctl(PR_SET_KEEPCAPS, int(keeps), 0, 0, 0))
+    if keeps and held & (1 << CAP_SETPCAP):
+        # Else access(2), by which initdb looks whether its programs are there, leaves the capability out of account.
+        check(libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0))
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
-    usable = [capability for capability in (CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE) if held & (1 << capability)]
-    if search and usable:
+    if keeps:
         keep_capability(usable[0])
 
 

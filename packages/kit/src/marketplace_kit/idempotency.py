@@ -210,18 +210,19 @@ def _asked(call: Call, key: str) -> IdempotencyKey:
 
 
 def _find(asked: IdempotencyKey) -> IdempotencyKey | None:
-    """What is stored under the key, which nobody else looks at until the transaction ends.
+    """What is stored under the key; unless it is an answer, nobody else works on it until the transaction ends.
 
     IdempotencyInProgress, IdempotencyKeyReused.
     """
-    if not _try_lock(asked):
+    is_ours, rows = _try_lock(asked), IdempotencyKey.objects.under(asked)
+    stored = (rows.select_for_update() if is_ours else rows).first()
+    if stored is not None and stored.body_hash != asked.body_hash and not stored.is_expired:
+        raise IdempotencyKeyReused
+    if not is_ours and (stored is None or stored.is_expired or not stored.is_answered):
         raise IdempotencyInProgress
-    stored = IdempotencyKey.objects.under(asked).select_for_update().first()
     if stored is not None and stored.is_expired:
         stored.delete()
         return None
-    if stored is not None and stored.body_hash != asked.body_hash:
-        raise IdempotencyKeyReused
     return stored
 
 

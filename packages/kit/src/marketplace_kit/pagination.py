@@ -49,40 +49,70 @@ def paginate[M: Model](rows: QuerySet[M], params: PageParams, *order: str) -> Sl
 
     InvalidField at `query/cursor` where the cursor is not one of this list's.
     """
-    names = [name.removeprefix("-") for name in order]
-    rows = rows.order_by(*order)
+    keyset = Keyset(*order)
     if params.cursor is not None:
-        rows = _behind(rows, names, order[0].startswith("-"), _decode(rows, params.cursor, order))
-    found = list(rows[: params.limit + 1])
-    more = len(found) > params.limit
+        rows = keyset.behind(rows, decode_cursor(params.cursor, keyset.name))
+    found = list(rows.order_by(*order)[: params.limit + 1])
     items = found[: params.limit]
-    return Slice(items, _encode(items[-1], order, names) if more else None)
+    more = len(found) > params.limit
+    return Slice(items, encode_cursor(keyset.name, *keyset.place(items[-1])) if more else None)
 
 
-def _behind[M: Model](rows: QuerySet[M], names: list[str], falling: bool, values: tuple[Any, ...]) -> QuerySet[M]:
-    """The rows that come after these values: by a row comparison, which an index serves as a bound."""
-    if len(names) == 1:
-        return rows.filter(**{f"{names[0]}__{'lt' if falling else 'gt'}": values[0]})
-    compare = TupleLessThan if falling else TupleGreaterThan
-    return rows.filter(compare(tuple(F(name) for name in names), values))
+class Keyset:
+    """An order whose fields or annotations all run the same way and are never null, the last one unique."""
+
+    def __init__(self, *order: str) -> None:
+        self.name = ",".join(order)
+        self.fields = [field.removeprefix("-") for field in order]
+        self.falling = order[0].startswith("-")
+
+    def place(self, row: Model) -> list[str]:
+        """Where a row stands in this order, as texts that turn into exactly the same values again."""
+        return [_text(getattr(row, name)) for name in self.fields]
+
+    def behind[M: Model](self, rows: QuerySet[M], place: Sequence[str]) -> QuerySet[M]:
+        """The rows that come after `place`: by a row comparison, which an index serves as a bound. InvalidField."""
+        values = self._values(rows, place)
+        if len(values) == 1:
+            return rows.filter(**{f"{self.fields[0]}__{'lt' if self.falling else 'gt'}": values[0]})
+        compare = TupleLessThan if self.falling else TupleGreaterThan
+        return rows.filter(compare(tuple(F(name) for name in self.fields), values))
+
+    def _values(self, rows: QuerySet[Any], place: Sequence[str]) -> tuple[Any, ...]:
+        kinds = [_kind(rows, name) for name in self.fields]
+        try:
+            return tuple(kind.to_python(text) for kind, text in zip(kinds, place, strict=True))
+        except (ValueError, TypeError, ArithmeticError, ValidationError) as error:
+            raise InvalidCursor from error
 
 
-def _encode(row: Model, order: Sequence[str], names: list[str]) -> str:
-    # The order is part of it, so that a cursor of one sort is not taken for that of another.
-    values = [_text(getattr(row, name)) for name in names]
-    return urlsafe_b64encode(orjson.dumps([",".join(order), *values])).decode().rstrip("=")
+def _kind(rows: QuerySet[Any], name: str) -> Any:
+    annotation = rows.query.annotations.get(name)
+    return rows.model._meta.get_field(name) if annotation is None else annotation.output_field
 
 
 def _text(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _decode(rows: QuerySet[Any], cursor: str, order: Sequence[str]) -> tuple[Any, ...]:
+class InvalidCursor(InvalidField):
+    """This is not a cursor of this list."""
+
+    def __init__(self) -> None:
+        super().__init__("query/cursor", "invalid_cursor", "This is not a cursor of this list.")
+
+
+def encode_cursor(name: str, *place: str) -> str:
+    """A cursor of the list `name`: of another list or order it is refused."""
+    return urlsafe_b64encode(orjson.dumps([name, *place])).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, name: str) -> list[str]:
+    """What `encode_cursor` was given besides the name. InvalidCursor."""
     try:
-        kind, *values = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if kind != ",".join(order) or len(values) != len(order):
-            raise ValueError(kind)
-        fields = [rows.model._meta.get_field(name.removeprefix("-")) for name in order]
-        return tuple(f.to_python(v) for f, v in zip(fields, values, strict=True))
-    except (ValueError, TypeError, binascii.Error, ValidationError) as error:
-        raise InvalidField("query/cursor", "invalid_cursor", "This is not a cursor of this list.") from error
+        kind, *place = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise InvalidCursor from error
+    if kind != name or not all(isinstance(text, str) and "\0" not in text for text in place):
+        raise InvalidCursor
+    return place

@@ -51,7 +51,8 @@ def store_document(owner_id: Any, upload: "UploadedFile[bytes]", attach: Attach 
 
 def _read(upload: "UploadedFile[bytes]", kind: Kind) -> bytes:
     _require_size(kind, upload.size or 0)
-    return upload.read()
+    content: bytes = upload.read()
+    return content
 
 
 def _require_size(kind: Kind, size: int) -> None:

@@ -8,13 +8,13 @@ from threading import BoundedSemaphore
 import structlog
 
 from .exceptions import NotADocument
-from .pdf import ACTIVE, ENCRYPTED, FINE
+from .pdf import ACTIVE, ENCRYPTED, FINE, UNREADABLE
 
 log = structlog.get_logger(__name__)
 
 HEADER = b"%PDF-"
 READER = [str(Path(__file__).with_name("pdf.py"))]
-PATIENCE = 30.0  # seconds; the processor time of the reader is limited further
+PATIENCE = 40.0  # seconds; the processor time of the reader is limited further
 REASONS = {
     ENCRYPTED: "Encrypted PDFs are not taken.",
     ACTIVE: "PDFs with scripts, programs to start, or films are not taken.",
@@ -32,8 +32,8 @@ def check(content: bytes) -> None:
         raise NotADocument(REASONS.get(verdict))
 
 
-def _looked_into(content: bytes) -> int | None:
-    """What the reader said; None where it did not come to an end."""
+def _looked_into(content: bytes) -> int:
+    """What the reader said."""
     with _at_once:
         try:
             done = subprocess.run(  # noqa: S603  (our own interpreter and file)
@@ -45,7 +45,7 @@ def _looked_into(content: bytes) -> int | None:
             )
         except subprocess.TimeoutExpired:
             log.warning("document_reader_too_slow", size=len(content))
-            return None
+            return UNREADABLE
     if done.returncode:
         log.info("document_refused", status=done.returncode, error=done.stderr[-500:].decode(errors="replace"))
     return done.returncode

@@ -20,7 +20,7 @@ QUALITY: dict[str, dict[str, Any]] = {"JPEG": {"quality": 88}, "PNG": {}, "WEBP"
 START_OF_SCAN = b"\xff\xda"
 # A progressive JPEG has about ten, and so has each small one within it. Each runs over all pixels, and takes ten bytes.
 MAX_SCANS = 100
-# One picture of 50 megapixels is 200 MB, and twice that while it is copied.
+# A picture of 50 megapixels is 200 MB, and takes up to a gigabyte on its way.
 _at_once = BoundedSemaphore(2)
 
 
@@ -39,28 +39,32 @@ def clean(content: bytes) -> Picture:
 
     NotAnImage where it is no still JPEG, PNG or WebP that decodes; TooManyPixels, before it is decoded.
     """
+    with _at_once, _refusing():
+        return _encoded(*_decoded(content))
+
+
+def _decoded(content: bytes) -> tuple[Image.Image, str]:
+    """The pixels, and the format's name. What they were read from is let go before they are written."""
     with _opened(content) as image:
         name = _checked_format(image)
         if name == "JPEG" and content.count(START_OF_SCAN) > MAX_SCANS:
             raise NotAnImage
         ImageOps.exif_transpose(image, in_place=True)
-        return _encoded(_pixels(image), name)
+        return _pixels(image), name
 
 
 def thumbnails(content: bytes) -> dict[str, Picture]:
     """A clean picture made small, by the names in THUMBNAILS. It is never made larger than it is."""
     made = {}
-    with _opened(content) as image:
+    with _at_once, _refusing(), _opened(content) as image:
         for name, pixels in sorted(THUMBNAILS.items(), key=lambda item: -item[1]):
             image.thumbnail((pixels, pixels))  # the smaller one of the larger one
             made[name] = _encoded(image, "WEBP")
     return made
 
 
-@contextmanager
-def _opened(content: bytes) -> Iterator[Image.Image]:
-    with _at_once, _refusing(), Image.open(BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as image:
-        yield image
+def _opened(content: bytes) -> Image.Image:
+    return Image.open(BytesIO(content), formats=("JPEG", "PNG", "WEBP"))
 
 
 @contextmanager

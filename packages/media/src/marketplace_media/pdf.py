@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
-FINE, ENCRYPTED, ACTIVE, EMPTY = 0, 70, 71, 72
-SECONDS = 10  # of processor time
+FINE, UNREADABLE, ENCRYPTED, ACTIVE = 0, 1, 70, 71
+SECONDS = 20  # of processor time
 MEMORY = 1 << 30  # bytes
 
 # A dictionary with one of these keys, or an action of one of these kinds, does something when a reader opens it.
@@ -27,7 +27,7 @@ def verdict(content: bytes) -> int:
     if reader.is_encrypted:
         return ENCRYPTED
     if not len(reader.pages):
-        return EMPTY
+        return UNREADABLE
     return ACTIVE if any(is_active(found) for found in dictionaries(reader)) else FINE
 
 
@@ -43,7 +43,7 @@ def dictionaries(reader: Any) -> Iterator[Any]:
         value = waiting.pop()
         if isinstance(value, dict):
             yield value
-            waiting += [value.raw_get(key) for key in value]
+            waiting += [*value.values()]
         elif isinstance(value, list):
             waiting += list(value)
 

@@ -21,7 +21,7 @@ class StartUpload(In):
     kind: Kind = Field(description="What it is.")
     filename: Filename = Field(description="Its name; it is made safe.", examples=["kitchen.jpg"])
     content_type: str = Field(max_length=100, description="Its media type, to be sent along.", examples=["image/jpeg"])
-    size: Int = Field(ge=1, le=2**31 - 1, description="Exactly how many bytes.", examples=[48_213])
+    size: Int = Field(ge=1, le=2**53, description="Exactly how many bytes.", examples=[48_213])
 
 
 # --- out ---

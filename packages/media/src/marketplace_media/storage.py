@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 # Below these our objects are; what else is in the bucket is somebody else's.
 PREFIXES = ("images/", "documents/", "thumbnails/", "uploads/")
 MISSING = {"NoSuchKey", "404"}
+PAGE_SIZE = 1000
 
 
 def put(key: str, content: bytes, content_type: str, filename: str, *, as_attachment: bool = False) -> None:
@@ -51,10 +52,10 @@ def get(key: str, limit: int) -> bytes | None:
 
 
 def pages() -> Iterator[list[tuple[str, datetime]]]:
-    """The keys of our objects and when each was stored, up to 1,000 at a time. StorageUnavailable."""
+    """The keys of our objects and when each was stored, so many at a time. StorageUnavailable."""
     with _refusing():
         for prefix in PREFIXES:
-            for page in _storage().bucket.objects.filter(Prefix=prefix).pages():
+            for page in _storage().bucket.objects.filter(Prefix=prefix).page_size(PAGE_SIZE).pages():
                 yield [(item.key, item.last_modified) for item in page]
 
 
@@ -102,7 +103,7 @@ def _opened(endpoint: str, bucket: str, region: str, key: str, secret: str, time
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return S3Storage(  # type: ignore[no-untyped-call]
+    return S3Storage(
         endpoint_url=endpoint,
         bucket_name=bucket,
         region_name=region,
