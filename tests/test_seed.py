@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_datetime
 from rich.console import Console
 
 from marketplace.api import api
-from marketplace.seeding import CUSTOMER, PASSWORD, PROVIDER, seed_demo
+from marketplace.seeding import ADMIN, CUSTOMER, PASSWORD, PROVIDER, seed_demo
 from marketplace.seeding.bulk import FILLED, seed, stages
 from marketplace.seeding.kinds import KINDS
 from marketplace.seeding.loading import load, parts, store
@@ -359,6 +359,26 @@ def test_every_language_has_words_for_every_category():
     assert all(len(pool.first) == len(pool.last) == 20 for pool in names().values())
 
 
+def filled(model):
+    """The columns that hold something else than their default in some row."""
+    fields = [f for f in model._meta.concrete_fields if not f.generated and not callable(f.default)]
+    return {f.name for f in fields if model.objects.exclude(**{f.name: f.get_default()}).exists()}
+
+
+def test_copy_fills_what_the_actions_fill():
+    """A column that an action learns to fill must be learnt here too."""
+    with transaction.atomic():
+        seed_demo()
+        by_actions = {model: filled(model) for model in FILLED}
+        transaction.set_rollback(True)
+    seeded(bookings=600)
+
+    by_staff = {"is_staff", "is_superuser"}
+    assert {model: columns - by_staff - filled(model) for model, columns in by_actions.items()} == {
+        model: set() for model in FILLED
+    }
+
+
 # --- what clients see of it ---
 
 
@@ -540,6 +560,14 @@ def test_the_demo_data_is_the_same_each_time(days):
 
     assert made[0] == made[1]
     assert [status for _, status, _, _ in made[0][0]] == ["completed", "cancelled", "confirmed", "pending"]
+
+
+def test_everybody_of_the_demo_signs_in():
+    seed_demo()
+
+    for email in (CUSTOMER, PROVIDER, ADMIN):
+        answer = JsonClient().post("/api/v1/auth/login", {"email": email, "password": PASSWORD})
+        assert answer.status_code == 200, answer.content
 
 
 def test_the_demo_data_tells_its_people_and_their_clients():
