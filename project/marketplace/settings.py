@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "corsheaders",
     "ninja",
+    "cachalot",
     "marketplace_kit",
     "marketplace_media",
     "marketplace_accounts",
@@ -46,6 +47,7 @@ INSTALLED_APPS = [
     "marketplace_catalog",
     "marketplace_booking",
     "marketplace_billing",
+    "marketplace_billing.gateways.mock",
     "marketplace_notifications",
     "marketplace",
 ]
@@ -103,25 +105,42 @@ DATABASES = {
 }
 CACHE_URL = needed("CACHE_URL")
 _cache_server = CACHE_URL.rpartition("/")[0] if urlsplit(CACHE_URL).path.strip("/") else CACHE_URL.rstrip("/")
+# They fail aloud: whoever asks knows what to do without.
+_cache_options = {
+    "SOCKET_TIMEOUT": 0.5,
+    "SOCKET_CONNECT_TIMEOUT": 0.5,
+    # A connection from before a restart of the server is tried once more.
+    "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 1)},
+}
 CACHES = {
+    # Bodies of public answers.
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": f"{_cache_server}/0",
-        # A cache that is down makes things slower, not broken.
-        "OPTIONS": {"IGNORE_EXCEPTIONS": True, "SOCKET_TIMEOUT": 1, "SOCKET_CONNECT_TIMEOUT": 1},
+        "OPTIONS": _cache_options,
     },
-    # What is counted against rate limits. Fails aloud: kit decides what goes on without.
+    # django-cachalot's, which can't do without: so this one fails softly.
+    "categories": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": f"{_cache_server}/2",
+        "OPTIONS": {**_cache_options, "IGNORE_EXCEPTIONS": True},
+    },
+    # What is counted against rate limits.
     "limits": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": f"{_cache_server}/1",
-        "OPTIONS": {
-            "SOCKET_TIMEOUT": 0.5,
-            "SOCKET_CONNECT_TIMEOUT": 0.5,
-            # A connection from before a restart of the server is tried once more.
-            "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 1)},
-        },
+        "OPTIONS": _cache_options,
     },
 }
+# Fenced in to the one table that is read much and that no request writes. Everywhere else it costs more than it saves,
+# and can't be trusted: docs/decisions/0002-what-is-cached.md.
+CACHALOT_ENABLED = env.bool("CACHALOT_ENABLED", default=True)
+CACHALOT_CACHE = "categories"
+CACHALOT_ONLY_CACHABLE_TABLES = ("marketplace_catalog_category",)
+CACHALOT_TIMEOUT = 60
+CACHALOT_FINAL_SQL_CHECK = True
+CACHALOT_INVALIDATE_RAW = False
+CACHALOT_QUERY_KEYGEN = "marketplace.query_keys.query_key"
 RATELIMIT_USE_CACHE = "limits"
 RATELIMIT_ENABLE = env.bool("RATELIMIT_ENABLE", default=True)
 STORAGES = {
@@ -239,6 +258,7 @@ LOGGING = logging_config(env.str("LOG_LEVEL", default="INFO"), env.str("LOG_FORM
 
 KIT = {
     "TRUSTED_PROXIES": TRUSTED_PROXIES,
+    "PUBLIC_CACHE_SECONDS": env.int("PUBLIC_CACHE_SECONDS", default=5),
     "RATE_LIMITS": {
         "sign_in": {"email": rate("SIGN_IN_EMAIL", "5/m"), "address": rate("SIGN_IN_ADDRESS", "20/m")},
         "register": {"address": rate("REGISTER", "10/h")},
@@ -272,7 +292,12 @@ MEDIA = {
     "PUBLIC_ENDPOINT_URL": env.str("S3_PUBLIC_ENDPOINT_URL", default=""),
 }
 MOCK_GATEWAY_WEBHOOK_SECRET = webhook_secret("MOCK_GATEWAY_WEBHOOK_SECRET", debug=DEBUG)
-BILLING = {"FEE_PERCENT": Decimal(env.str("PLATFORM_FEE_PERCENT", default="10"))}
+BILLING = {
+    "FEE_PERCENT": Decimal(env.str("PLATFORM_FEE_PERCENT", default="10")),
+    "IS_PROVIDER": "marketplace.wiring.is_provider",
+    "MOCK_WEBHOOK_SECRET": MOCK_GATEWAY_WEBHOOK_SECRET,
+    "MOCK_WEBHOOK_URL": f"{PUBLIC_URL}/api/v1/payments/webhooks/mock",
+}
 NOTIFICATIONS = {
     # Every type, and the channels that a user who chose nothing gets it on.
     "TYPES": {

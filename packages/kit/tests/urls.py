@@ -14,8 +14,10 @@ from pydantic import Field
 from tests.people.models import Thing
 
 from marketplace_kit.api import Api
+from marketplace_kit.conditional import conditional
 from marketplace_kit.exceptions import DomainError, Forbidden
 from marketplace_kit.pagination import Page, PageParams, Slice, paginate
+from marketplace_kit.public_cache import cached_publicly
 from marketplace_kit.routing import Router, ignores_authorization, refuses, takes_upload
 from marketplace_kit.schemas import (
     Amount,
@@ -106,6 +108,13 @@ def change_order(request: HttpRequest, order_id: UUID, body: ChangeOrder) -> dic
 def list_things(request: HttpRequest, params: Query[Filters]) -> Slice[Thing]:
     orders = {"newest": ("-id",), "name": ("name", "id"), "price": ("-price", "-id")}
     return paginate(Thing.objects.all(), params, *orders[params.sort])
+
+
+@router.get("/kept-things", auth=None, response=Page[ThingOut])
+@conditional
+@cached_publicly("things")
+def list_kept_things(request: HttpRequest, params: Query[PageParams]) -> Slice[Thing]:
+    return paginate(Thing.objects.all(), params, "id")
 
 
 @router.get("/raise/{kind}", auth=None, response=Echo)

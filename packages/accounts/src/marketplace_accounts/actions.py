@@ -323,16 +323,8 @@ def _tell_profile_changed(user_id: UUID) -> None:
 
 
 def set_avatar(user_id: UUID, upload: "UploadedFile[bytes]") -> None:
-    """Show an image with the profile, instead of the one before. Refuses as media.actions.store_image does.
-
-    Not one transaction: the image goes to the storage first.
-    """
-    file = media.store_image(user_id, upload)
-    try:
-        _replace_avatar(user_id, file.pk)
-    except BaseException:
-        media.delete_file(file.pk)
-        raise
+    """Show an image with the profile, instead of the one before. Refuses as media.actions.store_image does."""
+    media.store_image(user_id, upload, attach=lambda file: _replace_avatar(user_id, file.pk))
 
 
 def remove_avatar(user_id: UUID) -> None:

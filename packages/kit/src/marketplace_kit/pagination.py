@@ -62,6 +62,7 @@ class Keyset:
     """An order whose fields or annotations all run the same way and are never null, the last one unique."""
 
     def __init__(self, *order: str) -> None:
+        self.order = order
         self.name = ",".join(order)
         self.fields = [field.removeprefix("-") for field in order]
         self.falling = order[0].startswith("-")
@@ -72,13 +73,14 @@ class Keyset:
 
     def behind[M: Model](self, rows: QuerySet[M], place: Sequence[str]) -> QuerySet[M]:
         """The rows that come after `place`: by a row comparison, which an index serves as a bound. InvalidField."""
-        values = self._values(rows, place)
+        values = self.values(rows, place)
         if len(values) == 1:
             return rows.filter(**{f"{self.fields[0]}__{'lt' if self.falling else 'gt'}": values[0]})
         compare = TupleLessThan if self.falling else TupleGreaterThan
         return rows.filter(compare(tuple(F(name) for name in self.fields), values))
 
-    def _values(self, rows: QuerySet[Any], place: Sequence[str]) -> tuple[Any, ...]:
+    def values(self, rows: QuerySet[Any], place: Sequence[str]) -> tuple[Any, ...]:
+        """What `place` wrote, as the values of `rows`. InvalidCursor."""
         kinds = [_kind(rows, name) for name in self.fields]
         try:
             return tuple(kind.to_python(text) for kind, text in zip(kinds, place, strict=True))
@@ -109,6 +111,7 @@ def encode_cursor(name: str, *place: str) -> str:
 
 def decode_cursor(cursor: str, name: str) -> list[str]:
     """What `encode_cursor` was given besides the name. InvalidCursor."""
+    place: list[str]
     try:
         kind, *place = orjson.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, TypeError, binascii.Error) as error:

@@ -34,13 +34,6 @@ def _without_nul(value: Any) -> Any:
     return value
 
 
-class _Guarded(BaseModel):
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_nul(cls, value: Any) -> Any:
-        return _without_nul(value)
-
-
 class Wrong(NamedTuple):
     """What a rule over several fields finds: where, the code, the sentence."""
 
@@ -49,10 +42,11 @@ class Wrong(NamedTuple):
     detail: str
 
 
-class In(_Guarded):
-    """A request body: camelCase names only, and a field that it lacks is an error."""
-
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+class _Guarded(BaseModel):
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_nul(cls, value: Any) -> Any:
+        return _without_nul(value)
 
     @classmethod
     def rules(cls, data: dict[str, Any]) -> Iterable[Wrong]:
@@ -72,6 +66,12 @@ class In(_Guarded):
         if wrong:
             raise _merged(cls.__name__, None, wrong)
         return result
+
+
+class In(_Guarded):
+    """A request body: camelCase names only, and a field that it lacks is an error."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
     def given(self) -> dict[str, Any]:
         """The fields that the client sent, by their Python names: what a PATCH changes."""

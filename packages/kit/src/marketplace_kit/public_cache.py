@@ -1,0 +1,122 @@
+"""Bodies of public answers, kept for some seconds in the shared cache, and never longer than they are true.
+
+A body is kept under a version, which everything that the bodies show moves on: before and after its commit. Who read
+the old state in between has kept it under a version that nobody asks for any more. The version and the bodies live in
+one server, so that either is lost with the other; with the server down all is read from the database.
+"""
+
+import time
+from collections.abc import Callable
+from functools import wraps
+from hashlib import sha256
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+import structlog
+from django.core.cache import BaseCache, caches
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from ninja.decorators import decorate_view
+
+from .conf import conf
+from .users import viewer_of
+
+log = structlog.get_logger(__name__)
+
+
+def never(request: HttpRequest) -> bool:
+    return False
+
+
+def cached_publicly[F: Callable[..., Any]](
+    topic: str, *, unless: Callable[[HttpRequest], bool] = never
+) -> Callable[[F], F]:
+    """Mark a GET whose answer to an anonymous caller is the same for all of them. Stands below `@conditional`.
+
+    `topic` names what the answers show: `move_on(topic)` makes all of them old. What also shows something else is
+    left out by `unless`.
+    """
+
+    def keep(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+        @wraps(run)
+        def kept(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+            if not conf.PUBLIC_CACHE_SECONDS or unless(request) or viewer_of(request) is not None:
+                return run(request, **kwargs)
+            return _kept(request, topic, lambda: run(request, **kwargs))
+
+        return kept
+
+    return decorate_view(keep)
+
+
+def move_on(topic: str) -> None:
+    """Make the kept answers of a topic old: now, and again once this transaction is committed."""
+    _set_version(topic)
+    transaction.on_commit(lambda: _set_version(topic))
+
+
+def _kept(request: HttpRequest, topic: str, answer: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    version = _version(topic)
+    if version is None:
+        return answer()
+    key = f"public:{topic}:{version}:{_name(request)}"
+    stored = _read(lambda cache: cache.get(key))
+    if stored is not None:
+        content, content_type = stored
+        return HttpResponse(content, content_type=content_type)
+    response = answer()
+    if response.status_code == 200 and isinstance(response, HttpResponse):
+        body = (response.content, response["Content-Type"])
+        _read(lambda cache: cache.set(key, body, conf.PUBLIC_CACHE_SECONDS))
+    return response
+
+
+def _name(request: HttpRequest) -> str:
+    """What was asked for: parameters in another order are the same question, unless one is given twice."""
+    asked = sorted(parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=True), key=lambda pair: pair[0])
+    return sha256(repr((request.path, asked)).encode()).hexdigest()
+
+
+# --- versions ---
+
+
+def _version(topic: str) -> str | None:
+    """The present version; None while the cache is down."""
+    found: str | None = _read(lambda cache: cache.get(_version_key(topic)))
+    if found is None:
+        _read(lambda cache: cache.add(_version_key(topic), uuid4().hex, None))
+        found = _read(lambda cache: cache.get(_version_key(topic)))
+    return found
+
+
+def _set_version(topic: str) -> None:
+    # Never one that there was before: a counter that begins anew after a restart would come to its old numbers.
+    if conf.PUBLIC_CACHE_SECONDS:
+        _softly(lambda cache: cache.set(_version_key(topic), uuid4().hex, None))
+
+
+def _version_key(topic: str) -> str:
+    return f"public:{topic}:version"
+
+
+# --- a cache that may be down ---
+
+REST = 1.0  # seconds for which readers leave a cache alone that failed
+_resting_until = 0.0
+
+
+def _read(ask: Callable[[BaseCache], Any]) -> Any:
+    """What a reader asks for; None, and no wait, shortly after the cache has failed."""
+    return None if time.monotonic() < _resting_until else _softly(ask)
+
+
+def _softly(ask: Callable[[BaseCache], Any]) -> Any:
+    global _resting_until
+    try:
+        return ask(caches[conf.PUBLIC_CACHE])
+    except Exception as error:  # whatever the cache's client raises: which one it is, the host knows
+        _resting_until = time.monotonic() + REST
+        log.warning("public_cache_unavailable", error=f"{type(error).__name__}: {error}")
+        return None

@@ -1,0 +1,146 @@
+"""Kept public answers: fast, and never old once a write has been answered."""
+
+import threading
+
+import pytest
+from django.core.cache import cache
+from django.db import connection, transaction
+
+from marketplace_kit import public_cache
+from marketplace_kit.public_cache import move_on
+from marketplace_kit.testing import JsonClient
+from tests.people.models import Thing
+
+PATH = "/api/kept-things"
+
+
+@pytest.fixture(autouse=True)
+def keeping(settings):
+    settings.KIT = {**settings.KIT, "PUBLIC_CACHE_SECONDS": 60}
+    cache.clear()
+    public_cache._resting_until = 0.0
+
+
+def names(client=None, query=""):
+    answer = (client or JsonClient()).get(f"{PATH}?{query}")
+    assert answer.status_code == 200, answer.content
+    return [item["name"] for item in answer.json()["items"]]
+
+
+@pytest.mark.django_db
+def test_the_second_asks_the_database_for_nothing(django_assert_num_queries):
+    Thing.objects.create(name="a")
+
+    first = JsonClient().get(PATH)
+    with django_assert_num_queries(0):
+        second = JsonClient().get(PATH)
+
+    assert (first.content, first["ETag"], first["Content-Type"]) == (
+        second.content,
+        second["ETag"],
+        second["Content-Type"],
+    )
+    assert first["X-Request-ID"] != second["X-Request-ID"]
+    assert JsonClient().get(PATH, headers={"If-None-Match": first["ETag"]}).status_code == 304
+
+
+@pytest.mark.django_db
+def test_what_is_written_is_read_by_whoever_comes_next(django_capture_on_commit_callbacks):
+    assert names() == []
+    with django_capture_on_commit_callbacks(execute=True):
+        Thing.objects.create(name="a")
+        move_on("things")
+
+    assert names() == ["a"]
+
+
+@pytest.mark.django_db
+def test_control_without_moving_on_the_old_answer_is_read():
+    assert names() == []
+    Thing.objects.create(name="a")
+
+    assert names() == []
+
+
+def write_while_another_reads():
+    """Another connection asks, and has its answer kept, while the writer's transaction is open."""
+    with transaction.atomic():
+        Thing.objects.create(name="a")
+        move_on("things")
+        assert asked_by_another() == []
+
+
+def asked_by_another():
+    found = []
+
+    def ask():
+        try:
+            found.append(names())
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=ask)
+    other.start()
+    other.join(20)
+    return found[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_read_before_the_commit_kept_nothing_that_is_read_after_it():
+    write_while_another_reads()
+
+    assert names() == ["a"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_control_without_the_second_step_it_is_read(monkeypatch):
+    monkeypatch.setattr(transaction, "on_commit", lambda then: None)
+    write_while_another_reads()
+
+    assert names() == []
+
+
+@pytest.mark.django_db
+def test_a_rollback_leaves_the_answer_as_it_was():
+    assert names() == []
+    with pytest.raises(ValueError), transaction.atomic():
+        Thing.objects.create(name="a")
+        move_on("things")
+        raise ValueError
+
+    assert names() == []
+
+
+@pytest.mark.django_db
+def test_a_signed_in_caller_neither_reads_nor_leaves_one(member):
+    assert names(member) == []
+    Thing.objects.create(name="a")
+
+    assert names(member) == ["a"]
+    assert names() == ["a"]
+    Thing.objects.create(name="b")
+    assert names(member) == ["a", "b"]
+
+
+@pytest.mark.django_db
+def test_each_question_has_its_own_answer():
+    for name in "ab":
+        Thing.objects.create(name=name)
+
+    assert names(query="limit=1") == ["a"]
+    assert names(query="limit=2") == ["a", "b"]
+    assert names(query="limit=1&x=1") == ["a"]
+    assert JsonClient().get(f"{PATH}?limit=0").status_code == 422
+    assert JsonClient().get(f"{PATH}?limit=0").status_code == 422
+
+
+@pytest.mark.django_db
+def test_a_cache_that_is_down_is_gone_without(settings):
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
+    }
+    assert names() == []
+    Thing.objects.create(name="a")
+    move_on("things")
+
+    assert names() == ["a"]
