@@ -5,6 +5,7 @@ import random
 import re
 import subprocess
 import sys
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -15,6 +16,7 @@ from marketplace_accounts.testing import PASSWORD, bearer, make_user
 from marketplace_kit import ratelimits
 from marketplace_kit.testing import JsonClient
 
+ROOT = Path(__file__).parent.parent
 TELLS = re.compile(r'"(\w+)";r=(\d+);t=(\d+)')
 LOGIN, REGISTER = "/api/v1/auth/login", "/api/v1/auth/register"
 FORGOT, RESET = "/api/v1/auth/password/forgot", "/api/v1/auth/password/reset"
@@ -254,10 +256,8 @@ def admitted_by(counter: str) -> int:
     """How many of all tries of all processes come through."""
     env = os.environ | {"RATELIMIT_ENABLE": "1", "RATELIMIT_SIGN_IN_EMAIL": f"{QUOTA}/h"}
     arguments = [uuid4().hex, str(PROCESSES), str(TRIES), str(QUOTA)]
-    running = [
-        subprocess.Popen([sys.executable, "-c", TOGETHER + counter + MAIN, *arguments], env=env, stdout=subprocess.PIPE)
-        for _ in range(PROCESSES)
-    ]
+    command = [sys.executable, "-c", TOGETHER + counter + MAIN, *arguments]
+    running = [subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE) for _ in range(PROCESSES)]
     said = [process.communicate(timeout=120)[0] for process in running]
     assert {process.returncode for process in running} == {0}
     return sum(int(number) for number in said)

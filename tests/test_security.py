@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -27,6 +28,7 @@ from marketplace_kit.logs import logging_config
 from marketplace_kit.testing import JsonClient, run_jobs
 from marketplace_media.testing import make_upload
 
+ROOT = Path(__file__).parent.parent
 APP = "https://app.example.com"
 STREAM = "/api/v1/notifications/stream"
 
@@ -244,8 +246,8 @@ LONG = "0123456789abcdefghijklmnopqrstuvwxyz" * 2
 WEAK = ["SECRET_KEY", "JWT_SIGNING_KEY", "MOCK_GATEWAY_WEBHOOK_SECRET", "DATABASE_URL", "CACHE_URL", "S3_ENDPOINT_URL"]
 
 
-def start(**changes: str) -> subprocess.CompletedProcess[str]:
-    """Load the application as a server does."""
+def start(*command: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Load the application as a server does, or run a command."""
     good = {
         "SECRET_KEY": LONG,
         "JWT_SIGNING_KEY": LONG[::-1],
@@ -258,7 +260,8 @@ def start(**changes: str) -> subprocess.CompletedProcess[str]:
     }
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "COVERAGE_PROCESS_START") if name in os.environ}
     env = {**kept, **good, **changes}
-    return subprocess.run([sys.executable, "-c", "import marketplace.wsgi"], env=env, capture_output=True, text=True)
+    arguments = command or ("-c", "import marketplace.wsgi")
+    return subprocess.run([sys.executable, *arguments], env=env, capture_output=True, text=True)
 
 
 def test_it_starts_with_good_secrets():
@@ -295,12 +298,20 @@ def test_while_developing_any_secret_will_do():
     assert start(DEBUG="1", SECRET_KEY="x", JWT_SIGNING_KEY="x").returncode == 0
 
 
-def test_the_example_starts_nothing(tmp_path):
+def test_the_example_starts_nothing():
     """Whoever copies `.env.example` and forgets to fill it in is told so."""
-    lines = (line for line in open(".env.example") if re.match(r"\w+=", line))  # noqa: SIM115, PTH123
-    done = start(**dict(line.strip().split("=", 1) for line in lines))
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    done = start(**dict(line.split("=", 1) for line in lines if re.match(r"\w+=", line)))
 
     assert "SECRET_KEY is not set" in done.stderr
+
+
+def test_a_deployment_has_nothing_to_warn_of():
+    done = start(
+        "-m", "marketplace.cli", "check", "--deploy", "--fail-level", "WARNING", PUBLIC_URL="https://a.example"
+    )
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_passwords_that_everybody_knows_are_warned_of(settings):

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ from io import StringIO
 from itertools import islice
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.core.management.base import OutputWrapper
 from django.db import IntegrityError, connection, transaction
@@ -63,6 +65,14 @@ def content(model):
     return list(model.objects.order_by(*fields[:2]).values_list(*fields))
 
 
+@contextmanager
+def undone():
+    """What is done in the block is rolled back; no `atomic`, in which a gateway may not be called."""
+    before = transaction.savepoint_create()
+    yield
+    transaction.savepoint_rollback(before)
+
+
 def everything():
     return {model.__name__: content(model) for model in FILLED}
 
@@ -71,10 +81,9 @@ def everything():
 
 
 def test_the_same_numbers_make_the_same_rows_whatever_the_clock_says():
-    with transaction.atomic():
+    with undone():
         seeded()
         first = everything()
-        transaction.set_rollback(True)
     with clock.shifted(timedelta(days=3)):
         seeded()
 
@@ -104,10 +113,9 @@ def test_other_sizes_are_other_data():
 
 
 def test_another_day_moves_all_moments_and_no_key():
-    with transaction.atomic():
+    with undone():
         seeded()
         first = dict(Service.objects.values_list("pk", "created_at"))
-        transaction.set_rollback(True)
     seeded(today=TODAY + timedelta(days=10))
 
     assert dict(Service.objects.values_list("pk", "created_at")) == {
@@ -117,10 +125,9 @@ def test_another_day_moves_all_moments_and_no_key():
 
 def test_a_run_that_was_broken_off_goes_on():
     plan = a_plan()
-    with transaction.atomic():
+    with undone():
         seed(plan, PASSWORD, quietly)
         whole = everything()
-        transaction.set_rollback(True)
     for stage in stages(plan, "x")[:2]:
         list(load(stage))
     services = replace(stages(plan, "x")[2], parts=parts(plan.services, 25))
@@ -367,16 +374,30 @@ def filled(model):
 
 def test_copy_fills_what_the_actions_fill():
     """A column that an action learns to fill must be learnt here too."""
-    with transaction.atomic():
+    with undone():
         seed_demo()
         by_actions = {model: filled(model) for model in FILLED}
-        transaction.set_rollback(True)
     seeded(bookings=600)
 
     by_staff = {"is_staff", "is_superuser"}
     assert {model: columns - by_staff - filled(model) for model, columns in by_actions.items()} == {
         model: set() for model in FILLED
     }
+
+
+# What the actions write that is not made in bulk: who was told of what, jobs, and the books of the mock gateway,
+# which is a company elsewhere.
+LEFT_OUT = ("marketplace_notifications", "procrastinate", "marketplace_billing_mock")
+
+
+def test_every_table_that_the_actions_fill_is_filled():
+    with undone():
+        seed_demo()
+        by_actions = {model for model in apps.get_models() if model._default_manager.exists()}
+    seeded()
+    in_bulk = {model for model in apps.get_models() if model._default_manager.exists()}
+
+    assert {model._meta.label for model in by_actions - in_bulk if model._meta.app_label not in LEFT_OUT} == set()
 
 
 # --- what clients see of it ---
@@ -404,7 +425,6 @@ def test_lists_show_all_of_it():
     provider = User.objects.get(pk=Booking.objects.values_list("provider", flat=True)[0])
     mine = Booking.objects.of(provider.pk)
 
-    assert len(sorts()) >= 3
     for sort in sorts():
         assert len(pages(JsonClient(), "/api/v1/services", sort=sort)) == listed.count()
     assert len(pages(signed_in(provider), "/api/v1/bookings", role="provider")) == mine.count() > 5
@@ -413,7 +433,8 @@ def test_lists_show_all_of_it():
 
 def sorts():
     parameters = api.get_openapi_schema()["paths"]["/api/v1/services"]["get"]["parameters"]
-    return re.findall(r"'(-?[a-z]+)'", str(next(p for p in parameters if p["name"] == "sort")["schema"].get("enum")))
+    schema = next(p["schema"] for p in parameters if p["name"] == "sort")
+    return next(kind["enum"] for kind in schema.get("anyOf", [schema]) if "enum" in kind)
 
 
 NEEDS = {
@@ -438,6 +459,13 @@ def test_every_read_of_the_interface_answers_on_it():
             assert answer.status_code == 200, (path, answer.content)
             looked_at += 1
     assert looked_at > 10
+
+
+def test_services_are_found_by_their_words_and_by_their_category():
+    seeded()
+    for it in Service.objects.listed().select_related("category").order_by("pk")[:5]:
+        for words in (it.title, it.category.name):
+            assert str(it.pk) in {found["id"] for found in pages(JsonClient(), "/api/v1/services", q=words)}
 
 
 def test_free_slots_leave_out_what_is_booked():
@@ -553,10 +581,9 @@ def test_the_demo_data_is_the_same_each_time(days):
     day = clock.now() + timedelta(days=days)
     made = []
     for _ in range(2):
-        with transaction.atomic(), clock.frozen(day):
+        with undone(), clock.frozen(day):
             seed_demo()
             made.append(told_of_the_demo())
-            transaction.set_rollback(True)
 
     assert made[0] == made[1]
     assert [status for _, status, _, _ in made[0][0]] == ["completed", "cancelled", "confirmed", "pending"]

@@ -312,6 +312,7 @@ NOTIFICATIONS = {
             "payment.succeeded",
             "payment.failed",
             "refund.succeeded",
+            "payout.paid",
         )
     },
     "PUBLIC_URL": PUBLIC_URL,

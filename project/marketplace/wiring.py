@@ -13,8 +13,9 @@ from django.dispatch import Signal
 from marketplace_accounts import signals as accounts
 from marketplace_accounts.models import User
 from marketplace_billing import actions as money
+from marketplace_billing import payouts
 from marketplace_billing import signals as billing
-from marketplace_billing.models import Payment, Refund
+from marketplace_billing.models import Payment, Payout, Refund
 from marketplace_booking import actions as bookings
 from marketplace_booking import signals as booking
 from marketplace_booking.models import Booking
@@ -119,6 +120,11 @@ def tell_refunded(refund: Refund, **_: Any) -> None:
     notify(payment.customer_id, "refund.succeeded", about, facts)
 
 
+def tell_paid_out(payout: Payout, **_: Any) -> None:
+    facts = {"amount": f"{payout.amount} {payout.currency}"}
+    notify(payout.provider_id, "payout.paid", {"payoutId": str(payout.pk)}, facts)
+
+
 # --- leaving, and taking one's data along ---
 
 
@@ -126,6 +132,11 @@ def refuse_while_open(user: User, **_: Any) -> None:
     """Nobody leaves the other side of a booking alone, nor money on its way."""
     bookings.refuse_open_bookings(user.pk)
     money.refuse_pending_money(user.pk)
+
+
+def pay_out_first(user: User, **_: Any) -> None:
+    """What is a provider's goes to him before he goes."""
+    payouts.pay_out_all(user.pk)
 
 
 def refuse_those_gone(booking: Booking, **_: Any) -> None:
@@ -139,6 +150,11 @@ def refuse_those_gone(booking: Booking, **_: Any) -> None:
 
 def withdraw_services(user_id: UUID, **_: Any) -> None:
     catalog.withdraw_services(user_id)
+
+
+def show_profiles_anew(**_: Any) -> None:
+    """Services show their provider."""
+    catalog.forget_cached()
 
 
 def forget_notifications(user_id: UUID, **_: Any) -> None:
@@ -161,8 +177,12 @@ REACTIONS: tuple[tuple[Signal, Any], ...] = (
     (billing.payment_succeeded, tell_paid),
     (billing.payment_failed, tell_not_paid),
     (billing.refund_succeeded, tell_refunded),
+    (billing.payout_paid, tell_paid_out),
     (accounts.user_erasing, refuse_while_open),
+    (accounts.user_erasing, pay_out_first),
+    (accounts.profile_changed, show_profiles_anew),
     (accounts.user_erased, withdraw_services),
+    (accounts.user_erased, show_profiles_anew),
     (accounts.user_erased, forget_notifications),
     (accounts.user_exporting, export_all),
 )

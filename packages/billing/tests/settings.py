@@ -20,6 +20,7 @@ INSTALLED_APPS = [
     "marketplace_catalog",
     "marketplace_booking",
     "marketplace_billing",
+    "marketplace_billing.gateways.mock",
     "tests.people",
 ]
 MIDDLEWARE = [
@@ -30,3 +31,7 @@ MIDDLEWARE = [
 ]
 DATABASES = {"default": from_url(os.environ["DATABASE_URL"])}
 CATALOG = {"IS_PROVIDER": lambda user: user.sells}
+BILLING = {
+    "IS_PROVIDER": lambda user: user.sells,
+    "MOCK_WEBHOOK_SECRET": "whsec_b25seSBmb3IgdGVzdHMsIG9ubHkgZm9yIHRlc3Rz",
+}

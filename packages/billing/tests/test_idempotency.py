@@ -13,7 +13,7 @@ import pytest
 from django.db import connection, connections
 
 from marketplace_billing import actions
-from marketplace_billing.gateways.mock import MockGateway
+from marketplace_billing.gateways.mock.gateway import MockGateway
 from marketplace_billing.gateways.protocol import GatewayError
 from marketplace_billing.models import Payment, Refund
 from marketplace_billing.testing import make_payment
@@ -162,7 +162,7 @@ import django
 django.setup()
 from django.contrib.auth import get_user_model
 from marketplace_billing import actions, signals
-from marketplace_billing.gateways.mock import MockGateway
+from marketplace_billing.gateways.mock.gateway import MockGateway
 from marketplace_kit.testing import JsonClient
 
 point, user, path, body, ledger = json.loads(sys.argv[1])

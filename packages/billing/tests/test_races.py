@@ -10,7 +10,7 @@ from django.db import connection, connections
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from marketplace_billing import actions
-from marketplace_billing.gateways import mock
+from marketplace_billing.gateways.mock import gateway as mock
 from marketplace_billing.gateways.protocol import GatewayError
 from marketplace_billing.models import Payment, Refund
 from marketplace_billing.testing import make_payment

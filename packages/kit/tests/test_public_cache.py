@@ -5,11 +5,11 @@ import threading
 import pytest
 from django.core.cache import cache
 from django.db import connection, transaction
+from tests.people.models import Thing
 
 from marketplace_kit import public_cache
 from marketplace_kit.public_cache import move_on
 from marketplace_kit.testing import JsonClient
-from tests.people.models import Thing
 
 PATH = "/api/kept-things"
 

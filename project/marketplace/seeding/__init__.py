@@ -80,15 +80,12 @@ SERVICES: tuple[dict[str, Any], ...] = (
 )
 
 
-@transaction.atomic
 def seed_demo() -> None:
     """The demo data. Where it is there already nothing happens."""
     if User.objects.with_email(PROVIDER).exists():
         return
     today = now()
-    with _days_ago(40, today):
-        customer, provider = _people()
-        services = [catalog.create_service(provider, fields) for fields in SERVICES]
+    customer, provider, services = _open(today)
     _live(customer, provider, services, today)
     log.info("demo_data_made", services=len(services))
 
@@ -97,13 +94,21 @@ def _days_ago(days: int, today: datetime) -> AbstractContextManager[None]:
     return frozen(today - timedelta(days=days))
 
 
+@transaction.atomic
+def _open(today: datetime) -> tuple[User, User, list[Service]]:
+    """The people and what is offered."""
+    with _days_ago(40, today):
+        customer, provider = _people()
+        return customer, provider, [catalog.create_service(provider, fields) for fields in SERVICES]
+
+
 def _people() -> tuple[User, User]:
     """The customer and the provider; the administrator beside them."""
-    make, seen = User.objects.create_user, {"email_verified_at": now()}
+    make, at = User.objects.create_user, now()
     named = {"first_name": "Carla", "last_name": "Customer"}
-    customer = make(CUSTOMER, role="customer", profile=named, **seen)
+    customer = make(CUSTOMER, role="customer", profile=named, email_verified_at=at)
     named = {"first_name": "Paul", "last_name": "Provider"}
-    provider = make(PROVIDER, role="provider", profile=named, **seen)
+    provider = make(PROVIDER, role="provider", profile=named, email_verified_at=at)
     admin = User.objects.create_superuser(ADMIN, profile={"first_name": "Ada", "last_name": "Admin"})
     # Hashed once for the three of them: it is slow on purpose.
     everybody = [customer.pk, provider.pk, admin.pk]
@@ -112,13 +117,14 @@ def _people() -> tuple[User, User]:
 
 
 def _live(customer: User, provider: User, services: list[Service], today: datetime) -> None:
-    """One booking that was paid for and done, one cancelled and refunded, one confirmed, one that waits."""
+    """One booking that was paid for and done, one cancelled and refunded, one confirmed, one that waits.
+
+    Not one transaction: there is a gateway to be called, and that is never done inside of one.
+    """
     cleaning, yoga, japanese, tax = services
-    with _days_ago(20, today):
-        done = _book(customer, cleaning, "Second floor. The dog is friendly.")
-        billing.pay(customer, done, "mock_success")
+    done = _agree(customer, provider, cleaning, today)
     with _days_ago(19, today):
-        bookings.confirm_booking(provider, done)
+        billing.pay(customer, done, "mock_success")
     with frozen(done.ends_at):
         bookings.complete_booking(provider, done)
     with _days_ago(10, today):
@@ -135,6 +141,15 @@ def _live(customer: User, provider: User, services: list[Service], today: dateti
         bookings.confirm_booking(provider, coming)
     with _days_ago(1, today):
         _book(customer, tax, "I have two employers since May.")
+
+
+@transaction.atomic
+def _agree(customer: User, provider: User, service: Service, today: datetime) -> Booking:
+    """A booking whose time has passed: in one step, as a worker would call it off while it is not confirmed."""
+    with _days_ago(20, today):
+        booking = _book(customer, service, "Second floor. The dog is friendly.")
+    with _days_ago(19, today):
+        return bookings.confirm_booking(provider, booking)
 
 
 def _book(customer: User, service: Service, notes: str = "") -> Booking:

@@ -5,7 +5,7 @@ from django.contrib.auth.hashers import make_password
 from marketplace_accounts.models import Profile, User
 from marketplace_billing.models import Payment, Refund
 from marketplace_booking.models import Booking, HistoryEntry
-from marketplace_catalog.models import Category, Service
+from marketplace_catalog.models import Category, Service, Word
 from marketplace_scheduling.models import Reservation, Schedule, ScheduleException
 
 from .agreements import Agreements
@@ -31,13 +31,14 @@ def seed(plan: Plan, password: str, show: Shows) -> None:
     """
     for stage in stages(plan, make_password(password, salt=f"seeded{plan.tag}")):
         show(stage.name, stage.size, load(stage))
-    analyze(FILLED)
+    Word.objects.learn_all()  # for the typing errors of those who search
+    analyze((*FILLED, Word))
 
 
 def stages(plan: Plan, password: str) -> list[Stage]:
     """What is stored, in an order in which nothing points to what comes later. `password` is a hash."""
     people = People(plan, password)
-    offers = Offers(plan, people, dict(Category.objects.values_list("slug", "pk")))
+    offers = Offers(plan, people, Category.objects.select_related("parent__parent"))
     agreements = Agreements(plan, offers)
     records, money = Records(plan, offers), Money(plan, people)
 

@@ -1,13 +1,13 @@
 """Services and their schedules."""
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from marketplace_catalog.lifecycle import CancellationPolicy
-from marketplace_catalog.models import Service
+from marketplace_catalog.models import Category, Service
 from marketplace_scheduling.models import Schedule, ScheduleException
 
 from .kinds import KINDS, Hours, hours_for
@@ -79,13 +79,12 @@ class Owners:
 class Offers:
     """The services of a plan."""
 
-    def __init__(self, plan: Plan, people: People, categories: Mapping[str, Any]) -> None:
-        """`categories`: the keys of the stored ones by slug."""
+    def __init__(self, plan: Plan, people: People, categories: Iterable[Category]) -> None:
         self.plan = plan
         self.people = people
         self.owners = Owners(plan)
-        self.categories = categories
-        self._kinds = [slug for slug, kind in KINDS.items() if slug in categories for _ in range(kind.weight)]
+        self._filed: dict[str, Row] = {it.slug: {"category_id": it.pk, "category_words": it.words} for it in categories}
+        self._kinds = [slug for slug, kind in KINDS.items() if slug in self._filed for _ in range(kind.weight)]
 
     def service_id(self, number: int) -> str:
         return self.plan.row_id("service", number)
@@ -145,7 +144,6 @@ class Offers:
         return {
             "id": self.service_id(terms.number),
             "provider_id": self.people.provider_id(terms.provider),
-            "category_id": self.categories[terms.category],
             "price": terms.price,
             "currency": terms.place.currency,
             "schedule_id": self.plan.row_id("schedule", terms.number),
@@ -153,6 +151,7 @@ class Offers:
             "auto_confirm": terms.auto_confirm,
             "created_at": terms.created_at,
             "updated_at": changed,
+            **self._filed[terms.category],
             **_text(terms, chance),
             **_rating(chance),
             **self._standing(terms, chance, changed),

@@ -3,7 +3,7 @@ is called with the row's own id as key, then its result is recorded; a job picks
 A caller that may have to come back chooses that id beforehand: a row that is there already is gone on with. What it
 passes as `then` hears of the outcome in the very transaction that records it.
 
-Locks are taken in one order: the booking, then the payment.
+Locks are taken in one order: the booking, then the payment; the ledger is written last.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 
+from marketplace_booking.lifecycle import OPEN, Party, Status
 from marketplace_booking.models import Booking
 from marketplace_kit.clock import now
 from marketplace_kit.exceptions import InvalidField
@@ -24,21 +25,23 @@ from marketplace_kit.money import is_exact, percentage, rounded
 from marketplace_kit.transactions import action, lock_row
 from marketplace_kit.users import is_staff
 
+from . import ledger
 from .conf import conf
 from .exceptions import (
     DECLINES,
     AlreadyPaid,
     BookingNotPayable,
+    CardDeclined,
     NotYourBookingToPay,
     NotYourRefund,
     OpenPayments,
     PaymentNotRefundable,
     RefundExceedsPayment,
 )
-from .gateways.protocol import GatewayError, Outcome, Result, gateway
+from .gateways.protocol import Event, GatewayError, Kind, Outcome, Result, gateway
 from .lifecycle import PaymentStatus, RefundStatus, refundable
-from .models import Payment, Refund
-from .signals import payment_failed, payment_succeeded, refund_succeeded
+from .models import GatewayEvent, Payment, Payout, Refund
+from .signals import payment_failed, payment_succeeded, refund_failed, refund_succeeded
 
 type Then[R] = Callable[[R], None]
 
@@ -69,7 +72,7 @@ def pay(
 def accepted(payment: Payment) -> Payment:
     """The payment. CardDeclined, InsufficientFunds where it failed."""
     if payment.status == PaymentStatus.FAILED:
-        raise DECLINES[payment.failure_code or ""](payment_id=payment.pk)
+        raise DECLINES.get(payment.failure_code or "", CardDeclined)(payment_id=payment.pk)
     return payment
 
 
@@ -109,12 +112,21 @@ def settle_payment(payment_id: UUID, then: Then[Payment] = nobody) -> Payment:
     if payment.status != PaymentStatus.PENDING:
         return payment
     try:
-        result = gateway().charge(
-            key=str(payment.pk), amount=payment.amount, currency=payment.currency, method=payment.payment_method
-        )
+        result = _charged(payment)
     except GatewayError:
         return payment  # still pending; the job asks again
     return _recorded(record_charge, payment.pk, result, then)
+
+
+def _charged(payment: Payment) -> Result:
+    """What the gateway says: of the charge that a first try came through with, else of one asked for now."""
+    key, age = str(payment.pk), now() - payment.created_at
+    known = gateway().find_charge(key) if age > patience() else None
+    if known is not None:
+        return known
+    if age > timedelta(seconds=conf.CHARGE_WITHIN):  # nobody is charged a day after he asked for it
+        return Result(Outcome.FAILED, "")
+    return gateway().charge(key=key, amount=payment.amount, currency=payment.currency, method=payment.payment_method)
 
 
 @action
@@ -124,15 +136,18 @@ def record_charge(payment_id: UUID, result: Result) -> Payment:
     booking = lock_row(Booking.objects.all(), booking_id)
     payment = lock_row(Payment.objects.all(), payment_id)
     if payment.status != PaymentStatus.PENDING or result.outcome is Outcome.PENDING:
-        return payment
+        return payment  # what is on its way has our key: its name comes with its outcome
     payment.status = PaymentStatus.SUCCEEDED if result.outcome is Outcome.SUCCEEDED else PaymentStatus.FAILED
     payment.reference, payment.failure_code, payment.updated_at = result.reference, result.failure_code, now()
     payment.save()
     if not payment.is_paid:
         payment_failed.send(sender=Payment, payment=payment)
         return payment
+    ledger.post_payment(payment)
     if booking.is_cancelled:
         _claim(payment, payment.left, "The booking was cancelled before its payment settled.")
+    elif booking.status == Status.COMPLETED:
+        ledger.release(payment)
     payment_succeeded.send(sender=Payment, payment=payment)
     return payment
 
@@ -184,12 +199,18 @@ def send_refund(refund_id: UUID, then: Then[Refund] = nobody) -> Refund:
     if found.status != RefundStatus.PENDING:
         return found
     try:
-        result = gateway().refund(
-            key=str(found.pk), charge=found.payment.reference, amount=found.amount, currency=found.currency
-        )
+        result = _given_back(found)
     except GatewayError:
         return found  # still pending; the job asks again
     return _recorded(record_refund, found.pk, result, then)
+
+
+def _given_back(found: Refund) -> Result:
+    """What the gateway says: of the refund that a first try came through with, else of one asked for now."""
+    key, ask = str(found.pk), gateway()
+    known = ask.find_refund(key) if now() - found.created_at > patience() else None
+    charge, reason = found.payment.reference, found.reason or ""
+    return known or ask.refund(key=key, charge=charge, amount=found.amount, currency=found.currency, reason=reason)
 
 
 @action
@@ -204,36 +225,102 @@ def record_refund(refund_id: UUID, result: Result) -> Refund:
     found.status = RefundStatus.SUCCEEDED if result.outcome is Outcome.SUCCEEDED else RefundStatus.FAILED
     found.save()
     _count(payment, found)
-    if found.status == RefundStatus.SUCCEEDED:
-        refund_succeeded.send(sender=Refund, refund=found)
+    fact = refund_succeeded if found.status == RefundStatus.SUCCEEDED else refund_failed
+    fact.send(sender=Refund, refund=found)
     return found
 
 
 @action
 def refund_cancelled(booking: Booking) -> Refund | None:
-    """Give back what a cancelled booking's policy says; all of it where it was not the customer who cancelled."""
-    payment = Payment.objects.active().filter(booking=booking).select_for_update().first()
-    if payment is None or not payment.is_paid:
+    """Give back what a cancelled booking's policy says, all of it where it was not the customer who cancelled; what
+    the provider keeps is his.
+    """
+    payment = _paid_for(booking)
+    if payment is None:
         return None  # a payment that settles later is given back then
-    owed = min(owed_on_cancellation(booking, payment), payment.left)
-    return _claim(payment, owed, booking.cancellation_reason) if owed else None
+    owed = owed_on_cancellation(booking, payment, Party(booking.cancelled_by or ""))
+    found = _claim(payment, owed, booking.cancellation_reason) if owed else None
+    ledger.release(payment)
+    return found
 
 
-def owed_on_cancellation(booking: Booking, payment: Payment) -> Decimal:
-    """What the policy gives back of a payment whose booking was just cancelled."""
-    if booking.cancelled_by != "customer":
-        return payment.amount
-    return refundable(booking.cancellation_policy, booking.notice, payment.amount, payment.currency)
+@action
+def release_completed(booking: Booking) -> None:
+    """Let the provider have the share of a booking that is completed."""
+    payment = _paid_for(booking)
+    if payment is not None:
+        ledger.release(payment)
+
+
+def owed_on_cancellation(booking: Booking, payment: Payment, party: Party) -> Decimal:
+    """What is given back of a payment when this side cancels its booking now."""
+    if party is not Party.CUSTOMER:
+        return payment.left
+    policy = refundable(booking.cancellation_policy, booking.notice, payment.amount, payment.currency)
+    return min(policy, payment.left)
+
+
+def quote(user: AbstractBaseUser, booking: Booking) -> Decimal:
+    """What the user's cancelling now would give back: nothing where nothing is paid yet, or he can't cancel."""
+    party = booking.party_of(user)
+    payment = Payment.objects.active().filter(booking=booking).first()
+    possible = booking.status in OPEN and (party is Party.STAFF or not booking.has_started)
+    if not possible or payment is None or not payment.is_paid:
+        return rounded(Decimal(0), booking.currency)
+    return rounded(owed_on_cancellation(booking, payment, party), booking.currency)
+
+
+def _paid_for(booking: Booking) -> Payment | None:
+    """The booking's payment, locked, if its money was taken."""
+    payment = Payment.objects.active().filter(booking=booking).select_for_update().first()
+    return payment if payment is not None and payment.is_paid else None
+
+
+# --- what the gateway tells by itself ---
+
+
+@action
+def receive_event(event_id: str, event: Event) -> bool:
+    """Write down what the gateway tells; False where this event has counted already, or is about nothing of ours.
+
+    The event's id is stored with its effect: both are there, or neither is.
+    """
+    values = {"kind": event.kind, "key": event.key, "outcome": event.result.outcome}
+    _, is_new = GatewayEvent.objects.get_or_create(gateway=gateway().name, event_id=event_id, defaults=values)
+    rows, record = RECORDS[event.kind]
+    key = _as_uuid(event.key)
+    if not is_new or key is None or not rows.objects.filter(pk=key).exists():
+        return False
+    record(key, event.result)
+    return True
+
+
+RECORDS: dict[Kind, tuple[type[Payment] | type[Refund], Callable[[UUID, Result], Payment | Refund]]] = {
+    Kind.CHARGE: (Payment, record_charge),
+    Kind.REFUND: (Refund, record_refund),
+}
+
+
+def _as_uuid(key: str) -> UUID | None:
+    try:
+        return UUID(key)
+    except ValueError:
+        return None
+
+
+# --- who goes, and what is known of him ---
 
 
 def export(user_id: Any) -> dict[str, Any]:
-    """The payments that the user made and got, and what was given back of them."""
+    """The payments that the user made and got, what was given back of them, and what he was paid out."""
     paid = Payment.objects.of(user_id).order_by("created_at", "id")
     fields = ("id", "booking_id", "customer_id", "provider_id", "amount", "currency", "fee_amount", "status")
     given_back = Refund.objects.filter(payment__in=paid)
+    paid_out = Payout.objects.filter(provider=user_id).order_by("created_at", "id")
     return {
         "payments": exported(paid, *fields, "payment_method", "failure_code", "refunded_amount", "created_at"),
         "refunds": exported(given_back, "id", "payment_id", "amount", "status", "reason", "created_at"),
+        "payouts": exported(paid_out, "id", "amount", "currency", "status", "created_at"),
     }
 
 
@@ -264,11 +351,16 @@ def _claim(
 
 
 def _count(payment: Payment, found: Refund) -> None:
-    """Let a locked payment tell what became of one of its refunds."""
+    """Let a locked payment tell what became of one of its refunds, and the ledger."""
     if found.status == RefundStatus.SUCCEEDED:
         payment.count_refund(found.amount)
+        ledger.post_refund(found)
     else:
         payment.claimed_amount -= found.amount
+        # Read without its lock: who completes it meanwhile waits for this payment, and then releases all of it.
+        # Of a cancelled one the money stays pending: it is owed to the customer.
+        if payment.booking.status == Status.COMPLETED:
+            ledger.release(payment)
     payment.updated_at = now()
     payment.save()
 

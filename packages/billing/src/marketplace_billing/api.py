@@ -12,22 +12,26 @@ from marketplace_booking.models import Booking
 from marketplace_kit.conditional import conditional
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.idempotency import attempt_of, idempotent_in_steps
-from marketplace_kit.pagination import Page, Slice, Whole, paginate
-from marketplace_kit.routing import Router, refuses
+from marketplace_kit.pagination import Page, PageParams, Slice, Whole, paginate
+from marketplace_kit.routing import Router, ignores_authorization, limited_as, refuses
 from marketplace_kit.users import user_of
 
-from . import actions, schemas
+from . import actions, ledger, payouts, schemas
 from .exceptions import (
     AlreadyPaid,
     BookingNotPayable,
     CardDeclined,
     InsufficientFunds,
+    InvalidSignature,
+    NothingToPayOut,
     NotYourBookingToPay,
     NotYourRefund,
+    OnlyProviders,
     PaymentNotRefundable,
     RefundExceedsPayment,
 )
-from .models import Payment, Refund
+from .gateways.protocol import BadSignature, gateway
+from .models import Payment, Payout, Refund
 
 router = Router(tags=["Payments"])
 
@@ -38,6 +42,14 @@ def visible(request: HttpRequest, payment_id: UUID) -> Payment:
     if payment is None:
         raise NotFound
     return payment
+
+
+def visible_booking(request: HttpRequest, booking_id: UUID) -> Booking:
+    """The booking if the caller may see it. NotFound."""
+    booking = Booking.objects.visible_to(user_of(request)).filter(pk=booking_id).first()
+    if booking is None:
+        raise NotFound("There is no such booking.")
+    return booking
 
 
 @router.post("", response={201: schemas.Payment})
@@ -51,9 +63,7 @@ def create_payment(request: HttpRequest, response: HttpResponse, body: schemas.C
         return Status(201, actions.accepted(payment))
 
     user, attempt = user_of(request), attempt_of(request)
-    booking = Booking.objects.visible_to(user).filter(pk=body.booking_id).first()
-    if booking is None:
-        raise NotFound("There is no such booking.")
+    booking = visible_booking(request, body.booking_id)
     then = attempt.keep(answer)
     return answer(actions.pay(user, booking, body.payment_method, payment_id=attempt.resource_id, then=then))
 
@@ -63,6 +73,46 @@ def list_payments(request: HttpRequest, params: Query[schemas.PaymentFilters]) -
     """The caller's payments, as customer and as provider, newest first."""
     rows = Payment.objects.of(user_of(request).pk, params.role).matching(params.status, params.booking_id)
     return paginate(rows, params, "-created_at", "-id")
+
+
+@router.get("/refund-quote", response=schemas.RefundQuote)
+@refuses(NotFound)
+def get_refund_quote(request: HttpRequest, params: Query[schemas.QuoteParams]) -> dict[str, Any]:
+    """What the caller's cancelling of a booking now would give back."""
+    booking = visible_booking(request, params.booking_id)
+    amount = actions.quote(user_of(request), booking)
+    return {"refund_amount": amount, "currency": booking.currency, "policy": booking.cancellation_policy}
+
+
+# --- what is the provider's ---
+
+
+@router.get("/balance", response=Whole[schemas.Balance])
+@refuses(OnlyProviders)
+def get_balance(request: HttpRequest) -> dict[str, Any]:
+    """What the caller, a provider, has in each currency: available, and pending until its bookings are over."""
+    user = user_of(request)
+    payouts.refuse_all_but_providers(user)
+    return {"items": ledger.balances(user.pk)}
+
+
+@router.post("/payouts", response={201: schemas.Payout})
+@refuses(OnlyProviders, NothingToPayOut)
+def create_payout(request: HttpRequest, body: schemas.PayOut) -> Status[Payout]:
+    """Be paid all that is available in a currency. For providers."""
+    return Status(201, payouts.pay_out(user_of(request), body.currency))
+
+
+@router.get("/payouts", response=Page[schemas.Payout])
+@refuses(OnlyProviders)
+def list_payouts(request: HttpRequest, params: Query[PageParams]) -> Slice[Payout]:
+    """What the caller, a provider, was paid out, newest first."""
+    user = user_of(request)
+    payouts.refuse_all_but_providers(user)
+    return paginate(Payout.objects.filter(provider=user.pk), params, "-created_at", "-id")
+
+
+# --- one payment ---
 
 
 @router.get("/{payment_id}", response=schemas.Payment)
@@ -87,3 +137,31 @@ def create_refund(request: HttpRequest, payment_id: UUID, body: schemas.CreateRe
 def list_refunds(request: HttpRequest, payment_id: UUID) -> dict[str, Any]:
     """What was given back of a payment, oldest first."""
     return {"items": visible(request, payment_id).refunds.select_related("payment")}
+
+
+# --- the gateway's own calls ---
+
+
+def signed_by_the_gateway(request: HttpRequest) -> bool:
+    """What stands for sign-in where the gateway calls. NotFound where it is another one; InvalidSignature."""
+    if not request.path.endswith(f"/webhooks/{gateway().name}"):
+        raise NotFound
+    try:
+        request.event_id = gateway().verify(request.headers, request.body)  # type: ignore[attr-defined]
+    except BadSignature as error:
+        raise InvalidSignature from error
+    return True
+
+
+@router.post("/webhooks/mock", response={204: None}, auth=signed_by_the_gateway)
+@ignores_authorization
+@limited_as(None)
+@refuses(InvalidSignature, NotFound)
+def receive_mock_webhook(request: HttpRequest, body: schemas.GatewayEvent) -> Status[None]:
+    """The mock gateway's own call, signed as Standard Webhooks has it: `webhook-id`, `webhook-timestamp`,
+    `webhook-signature`. Each id counts once, in any order; what it says of payments that are not ours is passed over.
+    """
+    event = gateway().event(body.model_dump(mode="json"))
+    if event is not None:
+        actions.receive_event(request.event_id, event)  # type: ignore[attr-defined]
+    return Status(204, None)

@@ -1,6 +1,6 @@
 """Every refusal of billing."""
 
-from marketplace_kit.exceptions import DomainError
+from marketplace_kit.exceptions import DomainError, Unauthenticated
 
 
 class CardDeclined(DomainError):
@@ -56,6 +56,25 @@ class RefundExceedsPayment(DomainError):
     """More than is left of the payment can't be given back."""
 
     code = "refund_exceeds_payment"
+
+
+class OnlyProviders(DomainError):
+    """Only providers have a balance."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NothingToPayOut(DomainError):
+    """Nothing is available in this currency."""
+
+    code = "nothing_to_pay_out"
+
+
+class InvalidSignature(Unauthenticated):
+    """This webhook was not signed by the gateway, or more than five minutes ago."""
+
+    code = "invalid_signature"
 
 
 class OpenPayments(DomainError):

@@ -1,4 +1,4 @@
-"""The statuses of payments and refunds, and what a cancelled booking gives back."""
+"""The statuses of payments and refunds, the ledger's accounts, and what a cancelled booking gives back."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.db.models import TextChoices
 
-from marketplace_kit.money import percentage
+from marketplace_kit.money import percentage, rounded
 
 
 class PaymentStatus(TextChoices):
@@ -21,6 +21,31 @@ class RefundStatus(TextChoices):
     PENDING = "pending"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+
+
+class PayoutStatus(TextChoices):
+    PAID = "paid"
+
+
+class Account(TextChoices):
+    """Where money is, or whose it is. Debits are positive: what we have; credits are negative: what we owe."""
+
+    GATEWAY = "gateway"  # what the gateway took for us and has not given back
+    PROVIDER_PENDING = "provider_pending"  # owed to a provider once the booking is over
+    PROVIDER_AVAILABLE = "provider_available"  # owed to a provider now
+    PLATFORM_FEE = "platform_fee"  # what the platform earned
+    PAID_OUT = "paid_out"  # what went to providers' banks
+
+
+# Those that belong to somebody.
+OWNED = (Account.PROVIDER_PENDING, Account.PROVIDER_AVAILABLE)
+
+
+class PostingKind(TextChoices):
+    PAYMENT = "payment"
+    REFUND = "refund"
+    RELEASE = "release"
+    PAYOUT = "payout"
 
 
 # One of these per booking at the most.
@@ -48,3 +73,16 @@ def refundable(policy: str, left: timedelta, amount: Decimal, currency: str) -> 
         if left >= at_least:
             return percentage(amount, Decimal(percent), currency)
     return Decimal(0)
+
+
+def fee_given_back(fee: Decimal, amount: Decimal, refunded: Decimal, currency: str) -> Decimal:
+    """What of its fee the platform has given back once so much of a payment's amount is refunded: all of it, for all.
+
+    Told for the sum and not for each refund, so that no cent is lost or made by refunding in parts.
+    """
+    return rounded(fee * refunded / amount, currency)
+
+
+def share_left(fee: Decimal, amount: Decimal, refunded: Decimal, currency: str) -> Decimal:
+    """What the provider has of a payment of which so much is refunded."""
+    return amount - refunded - (fee - fee_given_back(fee, amount, refunded, currency))

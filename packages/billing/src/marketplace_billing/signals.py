@@ -5,3 +5,5 @@ from django.dispatch import Signal
 payment_succeeded = Signal()  # payment: Payment
 payment_failed = Signal()  # payment: Payment, with its failure_code
 refund_succeeded = Signal()  # refund: Refund
+refund_failed = Signal()  # refund: Refund; its amount can be given back anew
+payout_paid = Signal()  # payout: Payout

@@ -6,11 +6,14 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import F
+from django.dispatch import Signal
 
 from marketplace_kit.clock import now
 from marketplace_kit.exceptions import InvalidField, NotFound
 from marketplace_kit.exporting import exported
+from marketplace_kit.jobs import defer
 from marketplace_kit.money import rounded
+from marketplace_kit.public_cache import move_on
 from marketplace_kit.transactions import action, lock_row
 from marketplace_media import actions as media
 from marketplace_media.lifecycle import Kind
@@ -20,8 +23,8 @@ from marketplace_scheduling.models import ScheduleException
 
 from .conf import conf
 from .exceptions import NotYourService, ProviderRequired, TooManyFiles
-from .lifecycle import MAX_FILES
-from .models import Category, Service, ServiceFile
+from .lifecycle import MAX_FILES, TOPIC
+from .models import Category, Service, ServiceFile, Word
 from .signals import service_changed, service_created, service_deleted
 
 # The fields of a service that its schedule keeps.
@@ -35,6 +38,14 @@ SCHEDULE_FIELDS = {
     "minimum_notice": "minimum_notice",
     "booking_window": "booking_window",
 }
+
+# Those whose words it is found by.
+SEARCHED = {"title", "description", "category"}
+
+
+def forget_cached() -> None:
+    """Let nobody read a kept answer any more: for whatever changes what services show, within its transaction."""
+    move_on(TOPIC)
 
 
 def require_provider(user: AbstractBaseUser) -> None:
@@ -52,7 +63,8 @@ def create_service(provider: AbstractBaseUser, fields: dict[str, Any]) -> Servic
     service.price = rounded(service.price, service.currency)
     service.schedule = scheduling.create_schedule(**schedule)
     service.save(force_insert=True)
-    service_created.send(sender=Service, service=service)
+    _learn_words(service)
+    _announce(service_created, service)
     return service
 
 
@@ -69,7 +81,9 @@ def change_service(user: AbstractBaseUser, service: Service, fields: dict[str, A
         scheduling.change_schedule(locked.schedule, **schedule)
     locked.updated_at = now()
     locked.save()
-    service_changed.send(sender=Service, service=locked)
+    if not SEARCHED.isdisjoint(own):
+        _learn_words(locked)
+    _announce(service_changed, locked)
     return locked
 
 
@@ -78,7 +92,7 @@ def set_exception(user: AbstractBaseUser, service: Service, day: date, windows: 
     """Let these be the hours of one local date. NotYourService, InvalidField."""
     _require_owner(user, service)
     exception = scheduling.set_exception(service.schedule, day, windows)
-    service_changed.send(sender=Service, service=service)
+    _announce(service_changed, service)
     return exception
 
 
@@ -88,7 +102,7 @@ def clear_exception(user: AbstractBaseUser, service: Service, day: date) -> bool
     _require_owner(user, service)
     cleared = scheduling.clear_exception(service.schedule, day)
     if cleared:
-        service_changed.send(sender=Service, service=service)
+        _announce(service_changed, service)
     return cleared
 
 
@@ -99,7 +113,7 @@ def delete_service(user: AbstractBaseUser, service: Service) -> None:
     taken = Service.objects.live().filter(pk=service.pk).update(deleted_at=now(), updated_at=now())
     if taken:
         _drop_files([service.pk])
-        service_deleted.send(sender=Service, service=service)
+        _announce(service_deleted, service)
 
 
 @action
@@ -110,7 +124,28 @@ def withdraw_services(provider_id: Any) -> None:
         service.deleted_at = service.updated_at = now()
         service.save(update_fields=["deleted_at", "updated_at"])
         _drop_files([service.pk])
-        service_deleted.send(sender=Service, service=service)
+        _announce(service_deleted, service)
+
+
+@action
+def save_category(category: Category) -> None:
+    """Store a category. The services in it and below are found by its words soon after."""
+    category.save()
+    forget_cached()
+    defer("marketplace_catalog.copy_category_words", category_id=category.pk)
+
+
+@action
+def copy_category_words(category_id: int, limit: int = 1000) -> int:
+    """Let services in this category and below be found by its present words; how many of `limit` were not yet."""
+    branch = Category.objects.branch(category_id)
+    for category in Category.objects.filter(pk__in=branch).select_related("parent__parent"):
+        stale = Service.objects.filter(category=category).exclude(category_words=category.words)[:limit]
+        copied = Service.objects.filter(pk__in=stale.values("pk")).update(category_words=category.words)
+        if copied:
+            Word.objects.learn(category.words)
+            return copied
+    return 0
 
 
 def export(provider_id: Any) -> dict[str, Any]:
@@ -131,7 +166,7 @@ def add_file(user: AbstractBaseUser, service: Service, file: File) -> None:
     require_room(user, locked, file.kind)
     ServiceFile.objects.create(service=locked, file=file, position=locked.count_files(file.kind))
     media.request_thumbnails(file)
-    service_changed.send(sender=Service, service=locked)
+    _announce(service_changed, locked)
 
 
 def require_room(user: AbstractBaseUser, service: Service, kind: str) -> None:
@@ -152,7 +187,7 @@ def remove_file(user: AbstractBaseUser, service: Service, kind: str, file_id: UU
     item.delete()
     ServiceFile.objects.of(locked.pk, kind).filter(position__gt=item.position).update(position=F("position") - 1)
     media.delete_file(file_id)
-    service_changed.send(sender=Service, service=locked)
+    _announce(service_changed, locked)
 
 
 @action
@@ -166,7 +201,7 @@ def order_images(user: AbstractBaseUser, service: Service, file_ids: list[UUID])
     for position, file_id in enumerate(file_ids):
         items[file_id].position = position
     ServiceFile.objects.bulk_update(items.values(), ["position"])
-    service_changed.send(sender=Service, service=locked)
+    _announce(service_changed, locked)
 
 
 @action
@@ -184,6 +219,12 @@ def _drop_files(services: list[UUID]) -> None:
     media.delete_files(file_ids)
 
 
+def _announce(fact: Signal, service: Service) -> None:
+    """Say what happened to a service."""
+    forget_cached()
+    fact.send(sender=Service, service=service)
+
+
 def _require_owner(user: AbstractBaseUser, service: Service) -> None:
     if not service.is_owned_by(user.pk):
         raise NotYourService
@@ -198,10 +239,14 @@ def _split(fields: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 def _resolved(fields: dict[str, Any]) -> dict[str, Any]:
     if "category" not in fields:
         return fields
-    category = Category.objects.filter(slug=fields["category"]).first()
+    category = Category.objects.select_related("parent__parent").filter(slug=fields["category"]).first()
     if category is None:
         raise InvalidField("/category", "unknown_category", "There is no category of this slug.")
-    return {**fields, "category": category}
+    return {**fields, "category": category, "category_words": category.words}
+
+
+def _learn_words(service: Service) -> None:
+    Word.objects.learn(f"{service.title} {service.category_words} {service.description}")
 
 
 def _recheck_price(service: Service) -> None:

@@ -8,14 +8,16 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Status
 
 from marketplace_kit.conditional import conditional, conditional_change
-from marketplace_kit.pagination import Page, Slice, Whole, paginate
+from marketplace_kit.pagination import Page, Slice, Whole
+from marketplace_kit.public_cache import cached_publicly
 from marketplace_kit.routing import Router, refuses
 from marketplace_kit.users import user_of
 
-from . import actions, schemas
+from . import actions, listing, schemas
 from .availability_api import router as availability
 from .exceptions import NotYourService, ProviderRequired
 from .files_api import router as files
+from .lifecycle import TOPIC
 from .models import Category, Service
 from .scope import visible
 
@@ -23,18 +25,25 @@ router = Router(tags=["Services"])
 router.add_router("", availability)
 router.add_router("", files)
 
-ORDERS = {"newest": ("-created_at", "-id"), "price": ("price", "id"), "-price": ("-price", "-id")}
+
+def shows_time(request: HttpRequest) -> bool:
+    """Whether the answer tells of free time, which changes with every booking."""
+    return "availableFrom" in request.GET
 
 
 @router.get("", auth=None, response=Page[schemas.Service])
+@conditional
+@cached_publicly(TOPIC, unless=shows_time)
 def list_services(request: HttpRequest, params: Query[schemas.ServiceFilters]) -> Slice[Service]:
-    """The services that anybody can book, newest first."""
-    rows = Service.objects.listed().with_details().priced(params.currency, params.min_price, params.max_price)
+    """The services that anybody can book, newest first; with `q`, the best first.
+
+    With `availableFrom` and `availableTo` a page looks at 500 services at the most: it may hold fewer than `limit`,
+    even none, and still have a `nextCursor`.
+    """
+    rows = Service.objects.listed().bounded(params.bounds)
     if params.category is not None:
         rows = rows.in_category(params.category)
-    if params.provider_id is not None:
-        rows = rows.offered_by(params.provider_id)
-    return paginate(rows, params, *ORDERS[params.sort])
+    return listing.page_of(rows, params, sort=params.sort, text=params.q or None, free=params.free)
 
 
 @router.post("", response={201: schemas.Service})
@@ -47,6 +56,7 @@ def create_service(request: HttpRequest, response: HttpResponse, body: schemas.C
 
 
 @router.get("/categories", auth=None, response=Whole[schemas.Category])
+@conditional
 def list_categories(request: HttpRequest) -> dict[str, Any]:
     """The tree of categories, parents before their children."""
     return {"items": Category.objects.in_order().annotate(parent_slug=F("parent__slug"))}
@@ -54,6 +64,7 @@ def list_categories(request: HttpRequest) -> dict[str, Any]:
 
 @router.get("/{service_id}", auth=None, response=schemas.Service)
 @conditional
+@cached_publicly(TOPIC)
 def get_service(request: HttpRequest, service_id: UUID) -> Service:
     """One service. An inactive one is there for its provider and for staff only."""
     return visible(request, service_id)

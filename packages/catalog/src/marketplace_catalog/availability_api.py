@@ -1,7 +1,6 @@
 """`/services/{id}/slots` and `/services/{id}/availability`: when a service can be had, and why not."""
 
 import datetime as dt
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +14,10 @@ from marketplace_kit.users import user_of
 
 from . import actions, schemas
 from .exceptions import NotYourService
+from .lifecycle import LONGEST_SPAN
 from .scope import visible
 
 router = Router(tags=["Services"])
-
-LONGEST_SPAN = timedelta(days=31)
 
 
 @router.get("/{service_id}/slots", auth=None, response=schemas.Slots)

@@ -1,6 +1,7 @@
 """Categories and services, their constraints and their queries."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,8 +10,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import models
-from django.db.models import F, Prefetch, Q, Subquery
+from django.contrib.postgres.indexes import GistIndex, OpClass
+from django.db import connection, models
+from django.db.models import F, Prefetch, Q
+from django.db.models.functions import Cast, Coalesce, NullIf, Round
 
 from marketplace_kit.clock import now
 from marketplace_kit.ids import uuid7
@@ -27,6 +30,17 @@ class CategoryQuerySet(models.QuerySet["Category"]):
     def in_order(self) -> Self:
         """Parents before their children, each level in its own order."""
         return self.order_by(F("parent").asc(nulls_first=True), "position", "slug")
+
+    def branch(self, top: str | int) -> list[int]:
+        """The keys of a category, named by its slug or key, and of all below it; none where it is not there."""
+        below, found = defaultdict(list), list[int]()
+        for key, parent, slug in self.values_list("pk", "parent_id", "slug"):
+            below[parent].append(key)
+            if top in (key, slug):
+                found.append(key)
+        for key in found:
+            found += [child for child in below[key] if child not in found]
+        return found
 
 
 class Category(models.Model):
@@ -48,6 +62,18 @@ class Category(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def words(self) -> str:
+        """What services are found by for being filed here: its name, and the names above it."""
+        return " ".join(category.name for category in self._upwards())
+
+    def _upwards(self) -> Iterator["Category"]:
+        seen, category = set(), self
+        while category is not None and category.pk not in seen:
+            yield category
+            seen.add(category.pk)
+            category = category.parent  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +116,13 @@ class ServiceQuerySet(models.QuerySet["Service"]):
 
     def in_category(self, slug: str) -> Self:
         """Those in a category or in one below it."""
-        # By a scalar subquery for the plain case the planner can use the index on (category, …); a join walks
-        # the recency index instead.
-        roots = Category.objects.filter(slug=slug)
-        below = Category.objects.filter(
-            Q(slug=slug) | Q(parent__in=roots.values("pk")) | Q(parent__parent__in=roots.values("pk"))
-        )
-        return self.filter(category__in=Subquery(below.values("pk")))
+        # By keys, asked for beforehand (few rows, which a host can cache): with a join or a subquery the planner
+        # does not know how many services they have, and walks the wrong index.
+        return self.filter(category__in=Category.objects.branch(slug))
 
-    def priced(self, currency: str | None, at_least: Decimal | None, at_most: Decimal | None) -> Self:
-        bounds = {"currency": currency, "price__gte": at_least, "price__lte": at_most}
-        return self.filter(**{name: value for name, value in bounds.items() if value is not None})
+    def bounded(self, bounds: dict[str, Any]) -> Self:
+        """Those that meet all of these lookups; one whose value is None bounds nothing."""
+        return self.filter(**{lookup: value for lookup, value in bounds.items() if value is not None})
 
     def with_details(self) -> Self:
         """All that a service shows, in one query for the rows and one for their images."""
@@ -113,6 +135,11 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         )
 
 
+def _listed(name: str, *fields: str) -> models.Index:
+    """An index of the services that anybody may find."""
+    return models.Index(fields=fields, name=f"catalog_service_{name}", condition=Q(is_active=True, deleted_at=None))
+
+
 class Service(models.Model):
     """Something that a provider offers and customers book."""
 
@@ -121,6 +148,8 @@ class Service(models.Model):
     title = models.CharField(max_length=200)
     description = models.TextField(max_length=10_000)
     category = models.ForeignKey(Category, models.PROTECT, related_name="services")
+    # Copied by the actions: a generated column, as the search's is, sees nothing but its own row.
+    category_words = models.TextField(default="", db_default="", editable=False)
     # Without max_digits it is PostgreSQL's plain numeric, which keeps the decimals that the currency has.
     price = models.DecimalField()
     currency = models.CharField(max_length=3)
@@ -132,9 +161,21 @@ class Service(models.Model):
     is_active = models.BooleanField(default=True)
     rating_sum = models.PositiveBigIntegerField(default=0)
     rating_count = models.PositiveIntegerField(default=0)
+    # 0 while there are none, so that those come last and never between.
+    rating_average = models.GeneratedField(
+        expression=Coalesce(
+            Round(Cast("rating_sum", models.DecimalField()) / NullIf("rating_count", 0), precision=2),
+            models.Value(Decimal(0)),
+            output_field=models.DecimalField(),
+        ),
+        output_field=models.DecimalField(),
+        db_persist=True,
+    )
     created_at = models.DateTimeField(default=now, editable=False)
     updated_at = models.DateTimeField(default=now, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
+    # The table has one more column, `search`, made by the migration of that name and read in search.py: it is as long
+    # as all the words of a service, so that no ordinary select should carry it.
 
     # What `with_details` brings along.
     shown_images: "list[ServiceFile]"
@@ -158,19 +199,13 @@ class Service(models.Model):
             ),
         )
         indexes = (
-            models.Index(
-                fields=("-created_at", "-id"),
-                name="catalog_service_newest",
-                condition=Q(is_active=True, deleted_at=None),
-            ),
-            models.Index(
-                fields=("price", "id"), name="catalog_service_cheapest", condition=Q(is_active=True, deleted_at=None)
-            ),
-            models.Index(
-                fields=("category", "-created_at", "-id"),
-                name="catalog_service_in_category",
-                condition=Q(is_active=True, deleted_at=None),
-            ),
+            # Behind the order stand the columns that lists are filtered by, so that what a filter leaves out is
+            # never read from the table: the worst filter walks the index, some 50 ms for a million services.
+            _listed("newest", "-created_at", "-id", "category", "currency", "price", "rating_average"),
+            _listed("in_category", "category", "-created_at", "-id"),
+            _listed("cheapest", "price", "id", "category", "currency", "rating_average"),
+            _listed("in_currency", "currency", "price", "id", "category", "rating_average"),
+            _listed("best_rated", "-rating_average", "-rating_count", "-id", "category", "currency", "price"),
             models.Index(fields=("provider", "-created_at", "-id"), name="catalog_service_of_provider"),
         )
 
@@ -195,9 +230,7 @@ class Service(models.Model):
 
     @property
     def rating(self) -> Rating:
-        if not self.rating_count:
-            return Rating(None, 0)
-        return Rating(round(Decimal(self.rating_sum) / self.rating_count, 2), self.rating_count)
+        return Rating(self.rating_average if self.rating_count else None, self.rating_count)
 
     def free_slots(self, start: datetime, end: datetime) -> Sequence[tuple[datetime, datetime]]:
         """Every slot that starts in the span and that a booking would take now; none while it is inactive."""
@@ -253,3 +286,41 @@ class ServiceFile(models.Model):
         """The file, told its position."""
         self.file.position = self.position  # type: ignore[attr-defined]
         return self.file
+
+
+class WordQuerySet(models.QuerySet["Word"]):
+    def learn(self, text: str) -> None:
+        """Know the words of `text` from now on."""
+        self._insert("SELECT unnest(tsvector_to_array(to_tsvector('simple', marketplace_catalog_plain(%s))))", text)
+
+    def learn_all(self) -> None:
+        """Know the words of every service: for rows that were not written by the actions. 6 s for a million."""
+        self._insert("SELECT word FROM ts_stat('SELECT search FROM marketplace_catalog_service')")
+
+    def _insert(self, words: str, *params: Any) -> None:
+        # What is known is left alone, and the rest goes in by order: two transactions that learn the same words
+        # neither wait for each other without need nor in a circle.
+        unknown = f"""
+            INSERT INTO marketplace_catalog_word (word, learned_at)
+            SELECT said.word, %s FROM ({words}) AS said (word)
+            WHERE said.word ~ '^[[:alpha:]]{{3,30}}$'
+            AND NOT EXISTS (SELECT FROM marketplace_catalog_word AS known WHERE known.word = said.word)
+            ORDER BY said.word ON CONFLICT DO NOTHING
+        """  # noqa: S608  (both texts are ours)
+        with connection.cursor() as cursor:
+            cursor.execute(unknown, [now(), *params])
+
+
+class Word(models.Model):
+    """A word that some service has or had, as the search sees it: where typing errors are looked up."""
+
+    word = models.CharField(max_length=30, primary_key=True)
+    learned_at = models.DateTimeField()
+
+    objects = WordQuerySet.as_manager()
+
+    class Meta:
+        indexes = (GistIndex(OpClass("word", "gist_trgm_ops"), name="catalog_word_alike"),)
+
+    def __str__(self) -> str:
+        return self.word

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AliasPath, BeforeValidator, Field
+from pydantic import AfterValidator, AliasPath, BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from marketplace_kit.money import MAX_AMOUNT
@@ -27,6 +27,7 @@ from marketplace_kit.schemas import (
     Params,
     Text10000,
     Wrong,
+    clean_line,
     decimals_rule,
     partial,
     rfc3339,
@@ -35,7 +36,7 @@ from marketplace_kit.users import UserId
 from marketplace_scheduling.exceptions import InvalidWindows
 from marketplace_scheduling.models import RANGES, Schedule, ScheduleException
 
-from .lifecycle import MAX_FILES, CancellationPolicy
+from .lifecycle import LONGEST_SPAN, MAX_FILES, CancellationPolicy
 
 # --- what a schedule is made of ---
 
@@ -120,12 +121,59 @@ class ChangeService(CreateService):
 class ServiceFilters(PageParams):
     """Which services, and in what order."""
 
+    q: Annotated[str, AfterValidator(clean_line)] | None = Field(
+        None,
+        max_length=200,
+        description="Words, in any order; those in quotes as they stand there, those after a `-` not. Small typing"
+        " errors are forgiven where nothing is found.",
+        examples=["cleaning windows"],
+    )
     category: str | None = Field(None, max_length=60, description="A category's slug; its children are included.")
-    min_price: Decimal | None = Field(None, ge=0, le=MAX_AMOUNT, description="The lowest price.")
-    max_price: Decimal | None = Field(None, ge=0, le=MAX_AMOUNT, description="The highest price.")
+    min_price: Decimal | None = Field(None, ge=0, le=MAX_AMOUNT, max_digits=20, description="The lowest price.")
+    max_price: Decimal | None = Field(None, ge=0, le=MAX_AMOUNT, max_digits=20, description="The highest price.")
     currency: Currency | None = None
     provider_id: UserId | None = Field(None, description="Those of one provider.")
-    sort: Literal["newest", "price", "-price"] = Field("newest", description="`-price`: the dearest first.")
+    min_rating: Decimal | None = Field(None, ge=0, le=5, max_digits=20, description="The lowest average rating.")
+    available_from: Instant | None = Field(None, description="With a free slot from then on. With `availableTo`.")
+    available_to: Instant | None = Field(None, description="With a free slot that starts before; 31 days at the most.")
+    sort: Literal["relevance", "newest", "price", "-price", "-rating"] | None = Field(
+        None,
+        description="`-price`: the dearest first; `-rating`: the best first. `relevance` if there is `q`, else"
+        " `newest`, unless told otherwise. By relevance are ordered the newest 10,000 that match.",
+    )
+
+    @classmethod
+    def rules(cls, data: dict[str, Any]) -> Iterator[Wrong]:
+        for name, other in (("availableFrom", "availableTo"), ("availableTo", "availableFrom")):
+            if name not in data and other in data:
+                yield Wrong((name,), "missing", f"`{other}` is of no use without this.")
+
+    @field_validator("available_to")
+    @classmethod
+    def _span(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
+        start = info.data.get("available_from")
+        if start is not None and end is not None:
+            if end <= start:
+                raise PydanticCustomError("empty_span", "`availableTo` must lie after `availableFrom`.")
+            if end - start > LONGEST_SPAN:
+                raise PydanticCustomError("span_too_long", "The span may be 31 days long at the most.")
+        return end
+
+    @property
+    def bounds(self) -> dict[str, Any]:
+        """What a service must meet, as lookups."""
+        return {
+            "currency": self.currency,
+            "price__gte": self.min_price,
+            "price__lte": self.max_price,
+            "provider": self.provider_id,
+            "rating_average__gte": self.min_rating,
+        }
+
+    @property
+    def free(self) -> tuple[datetime, datetime] | None:
+        """The span in which a slot must be free."""
+        return (self.available_from, self.available_to) if self.available_from and self.available_to else None
 
 
 class SlotSpan(Params):

@@ -3,6 +3,7 @@
 from typing import Self
 
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from marketplace_kit.clock import now
 
@@ -18,7 +19,8 @@ class BookQuerySet[M: "Book"](models.QuerySet[M]):
     def settle_as(self, key: str, outcome: Outcome) -> None:
         """The same, but to this end."""
         pending = self.filter(pk=key, outcome=Outcome.PENDING)
-        pending.update(outcome=outcome, in_the_end=outcome, settled_at=now())
+        failure_code = Coalesce("failure_code", models.Value("card_declined"))
+        pending.update(outcome=outcome, in_the_end=outcome, failure_code=failure_code, settled_at=now())
 
     def moved(self) -> Self:
         """Those whose money moved."""

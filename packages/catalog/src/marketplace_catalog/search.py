@@ -1,0 +1,152 @@
+"""What a text asks for: the words of a search, as asked and with typing errors forgiven."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVectorField
+from django.db import connection
+from django.db.models import (
+    BooleanField,
+    Expression,
+    ExpressionWrapper,
+    FloatField,
+    Func,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+)
+from django.db.models.expressions import Col
+from django.db.models.functions import Cast
+
+from .models import Service
+
+# PostgreSQL's `simple` knows no language: no word is dropped as too common, none is cut to a stem. The catalog is in
+# many languages, often within one text, and rules for one of them lose words of the others.
+CONFIG = "simple"
+MOST_TYPED, MOST_ALIKE = 10, 6  # words of a text that may be misspelt, and what one of them may stand for
+
+
+class SearchColumn(Expression):
+    """The generated column of the table that the model leaves out."""
+
+    output_field = SearchVectorField()
+
+    def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
+        field = SearchVectorField()
+        field.set_attributes_from_name("search")
+        return Col(query.get_initial_alias(), field)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is looked for: a service must match all of `queries`, and is ranked by the first."""
+
+    queries: Sequence[SearchQuery]
+
+    def condition(self) -> Q:
+        return Q(*(Q(search=query) for query in self.queries))
+
+    def found_in(self, rows: QuerySet[Service]) -> QuerySet[Service]:
+        """Those of `rows` that match."""
+        return rows.alias(search=SearchColumn()).filter(self.condition())
+
+    def told_in(self, rows: QuerySet[Service]) -> QuerySet[Service]:
+        """All of `rows`, with `hit`: whether it matches."""
+        return rows.alias(search=SearchColumn()).annotate(hit=ExpressionWrapper(self.condition(), BooleanField()))
+
+    def ranked(self, rows: QuerySet[Service]) -> QuerySet[Service]:
+        """With `relevance`, the higher the better: by where the words stand, how often and how close together."""
+        # As a double, which comes back from a cursor exactly as it was; ts_rank's own type is half as long.
+        return rows.annotate(relevance=Cast(SearchRank(SearchColumn(), self.queries[0]), FloatField()))
+
+
+def as_asked(text: str) -> Wanted:
+    """The words of `text` in any order, what it has in quotes as it stands there, without what has a `-` before it."""
+    return Wanted((_websearch(text),))
+
+
+def forgiving(text: str, known_at: datetime) -> Wanted | None:
+    """The same with its typing errors forgiven: a word also means those that begin with it or are nearly it.
+
+    Words are compared with those that were known at `known_at`, so that the pages of one list mean the same. What is
+    quoted or excluded is taken as it stands. None where no word is left, or more than any typing error explains.
+    """
+    loose, exact = _split(text)
+    meanings = _alike(loose, known_at)
+    if not 0 < len(meanings) <= MOST_TYPED:
+        return None
+    query = " & ".join(f"({' | '.join(meaning)})" for meaning in meanings)
+    wanted = SearchQuery(query, config=CONFIG, search_type="raw")
+    return Wanted((wanted, _websearch(exact)) if re.search(r"\w", exact) else (wanted,))
+
+
+def _websearch(text: str) -> SearchQuery:
+    plain = Func(Value(text, output_field=TextField()), function="marketplace_catalog_plain")
+    return SearchQuery(plain, config=CONFIG, search_type="websearch")
+
+
+# What has a meaning of its own in a search: "a phrase", -"a phrase", -word, and the word `or`.
+_SPECIAL = re.compile(r'-?"[^"]*"?|(?<!\S)-\S+|(?<!\S)or(?!\S)', re.IGNORECASE)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The words that may be misspelt, and the rest."""
+    special = [found for found in _SPECIAL.findall(text) if found.lower() != "or"]
+    return _SPECIAL.sub(" ", text), " ".join(special)
+
+
+_ALIKE = """
+SELECT typed.word, near.word
+FROM (SELECT unnest((tsvector_to_array(to_tsvector('simple', marketplace_catalog_plain(%s))))[:%s])) AS typed (word)
+LEFT JOIN LATERAL (
+    SELECT known.word FROM marketplace_catalog_word AS known
+    WHERE known.learned_at <= %s ORDER BY known.word <-> typed.word LIMIT 60
+) AS near ON typed.word ~ '^[[:alpha:]]{3,30}$'
+"""
+
+
+def _alike(text: str, known_at: datetime) -> list[list[str]]:
+    """For each word of the text what it may mean, quoted for a tsquery."""
+    near = defaultdict[str, list[tuple[int, str]]](list)
+    with connection.cursor() as cursor:
+        cursor.execute(_ALIKE, [text, MOST_TYPED + 1, known_at])
+        for typed, known in cursor.fetchall():
+            edits = 0 if known is None else distance(typed, known)
+            if known is not None and edits <= forgiven_edits(typed):
+                near[typed].append((edits, known))
+            else:
+                near[typed]  # it still means itself
+    return [
+        [f"{_quoted(typed)}:*" if len(typed) > 1 else _quoted(typed)]
+        + [_quoted(word) for _, word in sorted(words)[:MOST_ALIKE]]
+        for typed, words in near.items()
+    ]
+
+
+def _quoted(word: str) -> str:
+    return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def forgiven_edits(word: str) -> int:
+    """How many typing errors a word of this length may have."""
+    return 0 if len(word) < 3 else 1 if len(word) < 6 else 2
+
+
+def distance(one: str, other: str) -> int:
+    """How many typing errors lie between two words: a letter too many, too few, wrong, or two swapped."""
+    older: list[int] = []
+    old = list(range(len(other) + 1))
+    for i, letter in enumerate(one):
+        row = [i + 1]
+        for j, wanted in enumerate(other):
+            edits = min(old[j] + (letter != wanted), old[j + 1] + 1, row[j] + 1)
+            if i and j and (letter, one[i - 1]) == (other[j - 1], wanted):
+                edits = min(edits, older[j - 1] + 1)
+            row.append(edits)
+        older, old = old, row
+    return old[-1]
