@@ -10,12 +10,9 @@ from marketplace.api import api
 
 DOCUMENT = api.get_openapi_schema()
 OPERATIONS = [
-    (method, path, operation)
-    for path, item in DOCUMENT["paths"].items()
-    for method, operation in item.items()
+    (method, path, operation) for path, item in DOCUMENT["paths"].items() for method, operation in item.items()
 ]
 SAMPLES = {"date": "2027-01-01"}
-
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=lambda v: v if isinstance(v, str) else "")
