@@ -5,10 +5,12 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from django.apps import apps
 from django.db import transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from marketplace_billing import actions, tasks
+from marketplace_billing.checks import check_mock_is_installed
 from marketplace_billing.gateways.mock.gateway import MockGateway
 from marketplace_billing.gateways.mock.models import MockCharge, MockRefund
 from marketplace_billing.gateways.mock.outcomes import CHARGES, REFUNDS
@@ -235,3 +237,14 @@ def test_without_a_secret_nothing_is_believed():
 
 def test_kinds_are_those_of_the_books():
     assert {kind.value for kind in Kind} == {"charge", "refund"}
+
+
+def test_a_host_that_forgets_the_mocks_app_is_told(settings):
+    assert check_mock_is_installed() == []
+    apps.set_available_apps([name for name in settings.INSTALLED_APPS if "mock" not in name])
+    try:
+        assert [problem.id for problem in check_mock_is_installed()] == ["marketplace_billing.E001"]
+        settings.BILLING = settings.BILLING | {"GATEWAY": "host.Stripe"}
+        assert check_mock_is_installed() == []
+    finally:
+        apps.unset_available_apps()

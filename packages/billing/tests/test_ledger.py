@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marketplace_billing import actions, ledger, payouts
+from marketplace_billing import actions, events, ledger, payouts
 from marketplace_billing.exceptions import NothingToPayOut
 from marketplace_billing.lifecycle import Account, fee_given_back, share_left
 from marketplace_billing.models import Entry, Payment, Payout, Posting
@@ -134,7 +134,7 @@ def test_a_refund_on_its_way_holds_its_part_back(provider, customer, reason, mea
     assert balance(provider) == meanwhile
     gateway = actions.gateway()
     type_ = "refund.succeeded" if reason == "mock_pending" else "refund.failed"
-    actions.receive_event("e", gateway.event({"type": type_, "data": {"reference": str(refund.pk)}}))
+    events.receive_event("e", gateway.event({"type": type_, "data": {"reference": str(refund.pk)}}))
 
     assert balance(provider) == (after if reason == "mock_pending" else ("45.00", "0.00"))
 

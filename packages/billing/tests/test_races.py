@@ -1,13 +1,12 @@
 """Real threads on real connections, and gateways that fail: one charge or none, and never too much given back."""
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from threading import Barrier
 
 import pytest
-from django.db import connection, connections
 from procrastinate.contrib.django.models import ProcrastinateJob
+from tests.races import at_once
 
 from marketplace_billing import actions
 from marketplace_billing.gateways.mock import gateway as mock
@@ -20,25 +19,6 @@ from marketplace_kit.exceptions import DomainError
 from marketplace_kit.testing import run_jobs
 
 transactional = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-
-
-def at_once(count, call):
-    """Run the call so many times at the same moment; what each returned or raised."""
-    barrier = Barrier(count)
-
-    def run(_):
-        try:
-            with connection.cursor():  # connect before the start
-                pass
-            barrier.wait()
-            return call()
-        except DomainError as error:
-            return error
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(run, range(count)))
 
 
 @transactional

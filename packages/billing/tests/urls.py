@@ -1,3 +1,4 @@
+from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import path
 
@@ -10,4 +11,4 @@ def signed_in(request: HttpRequest) -> bool:
 
 api = Api(auth=signed_in, urls_namespace="host")
 api.add_router("/payments", "marketplace_billing.api.router")
-urlpatterns = [path("api/", api.urls)]
+urlpatterns = [path("api/", api.urls), path("admin/", admin.site.urls)]

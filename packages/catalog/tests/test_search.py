@@ -19,6 +19,8 @@ SERVICES = [  # title, description, category
     ("Massage", "An hour for your back.", "massage"),
     ("Professional photographer", "Portraits; we travel to Zürich.", "photography"),
     ("Yoga", "Cleaning of the mind.", "yoga"),
+    ("Hair", "Cut.", "hair"),
+    ("Dog walks", "Every day.", "dog_walking"),
 ]
 
 
@@ -89,6 +91,8 @@ def test_relevance_of_nothing_is_recency(offered):
         ("photografer", "Professional photographer"),
         ("yoag", "Yoga"),
         ("yuga", "Yoga"),
+        ("hiar", "Hair"),
+        ("dag", "Dog walks"),
         ("fensterputzs", "Gründlicher Fensterputz"),
         ("grundliher", "Gründlicher Fensterputz"),
         ("clean", "Deep cleaning"),  # the beginning of a word

@@ -1,7 +1,8 @@
 """The smallest foreign project: users of another kind, with integer keys."""
 
 import os
-from urllib.parse import unquote, urlsplit
+
+from marketplace_kit.databases import from_url
 
 SECRET_KEY = "only for tests"
 USE_TZ = True
@@ -14,17 +15,7 @@ INSTALLED_APPS = [
     "marketplace_media",
     "tests.people",
 ]
-_url = urlsplit(os.environ["DATABASE_URL"])
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.postgresql",
-        "HOST": unquote(_url.hostname or ""),
-        "PORT": _url.port or "",
-        "NAME": unquote(_url.path[1:]),
-        "USER": unquote(_url.username or ""),
-        "PASSWORD": unquote(_url.password or ""),
-    }
-}
+DATABASES = {"default": from_url(os.environ["DATABASE_URL"])}
 MEDIA = {
     "ENDPOINT_URL": os.environ["S3_ENDPOINT_URL"],
     "BUCKET": os.environ["S3_BUCKET"],

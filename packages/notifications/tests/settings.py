@@ -3,7 +3,8 @@
 import json
 import os
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+
+from marketplace_kit.databases import from_url
 
 SECRET_KEY = "only for tests"
 USE_TZ = True
@@ -33,19 +34,7 @@ TEMPLATES = [
         "APP_DIRS": True,
     }
 ]
-_url = urlsplit(os.environ["DATABASE_URL"])
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.postgresql",
-        "HOST": unquote(_url.hostname or ""),
-        "PORT": _url.port or "",
-        "NAME": unquote(_url.path[1:]),
-        "USER": unquote(_url.username or ""),
-        "PASSWORD": unquote(_url.password or ""),
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,
-    }
-}
+DATABASES = {"default": from_url(os.environ["DATABASE_URL"])}
 DEFAULT_FROM_EMAIL = "post@example.org"
 MAILERS = {
     "default": {

@@ -1,7 +1,8 @@
 """The smallest foreign project: users of another kind, with integer keys."""
 
 import os
-from urllib.parse import unquote, urlsplit
+
+from marketplace_kit.databases import from_url
 
 SECRET_KEY = "only for tests"
 USE_TZ = True
@@ -14,14 +15,4 @@ INSTALLED_APPS = [
     "marketplace_scheduling",
     "tests.people",
 ]
-_url = urlsplit(os.environ["DATABASE_URL"])
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.postgresql",
-        "HOST": unquote(_url.hostname or ""),
-        "PORT": _url.port or "",
-        "NAME": unquote(_url.path[1:]),
-        "USER": unquote(_url.username or ""),
-        "PASSWORD": unquote(_url.password or ""),
-    }
-}
+DATABASES = {"default": from_url(os.environ["DATABASE_URL"])}

@@ -3,12 +3,13 @@
 from django.contrib.auth.hashers import make_password
 
 from marketplace_accounts.models import Profile, User
-from marketplace_billing.models import Payment, Refund
 from marketplace_booking.models import Booking, HistoryEntry
+from marketplace_catalog.actions import forget_cached
 from marketplace_catalog.models import Category, Service, Word
 from marketplace_scheduling.models import Reservation, Schedule, ScheduleException
 
 from .agreements import Agreements
+from .books import TABLES
 from .loading import Batch, Stage, analyze, load, parts
 from .money import Money
 from .offers import Offers
@@ -20,7 +21,7 @@ from .records import Records
 PART = 5_000  # rows that are made together
 FILLED = (
     *(User, Profile, Schedule, ScheduleException, Service),
-    *(Reservation, Booking, HistoryEntry, Payment, Refund),
+    *(Reservation, Booking, HistoryEntry, *TABLES),
 )
 
 
@@ -33,6 +34,7 @@ def seed(plan: Plan, password: str, show: Shows) -> None:
         show(stage.name, stage.size, load(stage))
     Word.objects.learn_all()  # for the typing errors of those who search
     analyze((*FILLED, Word))
+    forget_cached()
 
 
 def stages(plan: Plan, password: str) -> list[Stage]:

@@ -1,17 +1,18 @@
-"""Payments and refunds of bookings, as the policies have them."""
+"""Payments, refunds and payouts, as the policies have them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 
 from marketplace_billing.conf import conf
 from marketplace_billing.lifecycle import PaymentStatus, refundable
-from marketplace_billing.models import Payment, Refund
 from marketplace_booking.lifecycle import Party, Status
 from marketplace_kit.money import percentage, rounded
 
 from .agreements import Agreement
+from .books import Books
 from .loading import Batch, Row
 from .people import People
 from .plan import Chance, Plan
@@ -19,6 +20,9 @@ from .plan import Chance, Plan
 # How often it is paid for, where it costs anything.
 PAID = {Status.COMPLETED: 0.96, Status.CONFIRMED: 0.85, Status.PENDING: 0.5, Status.CANCELLED: 0.6}
 DECLINES = {"mock_declined": "card_declined", "mock_insufficient_funds": "insufficient_funds"}
+PAYOUTS = timedelta(days=30)  # the last one of those who had one was within so many days
+
+type Moves = list[tuple[datetime, Decimal]]  # when what came to a provider's available balance, or left it
 
 
 @dataclass(slots=True)
@@ -38,26 +42,45 @@ class Money:
         self.people = people
         self.fee_percent = Decimal(conf.FEE_PERCENT)
 
-    def batch(self, agreements: Sequence[Agreement]) -> Batch:
-        payments, refunds = [], []
-        for it in agreements:
-            for payment, refund in self._paid(it):
-                payments.append(payment)
-                refunds += refund
-        return {Payment: payments, Refund: refunds}
+    def batch(self, agreements: Iterable[Agreement]) -> Batch:
+        """Of whole providers, one after the other."""
+        books = Books(self.plan)
+        for provider, theirs in groupby(agreements, key=lambda it: it.terms.provider):
+            moves: Moves = []
+            for it in theirs:
+                self._settle(it, books, moves)
+            self._pay_out(provider, moves, books)
+        return books.rows
 
-    def _paid(self, it: Agreement) -> Iterator[tuple[Row, list[Row]]]:
+    def _settle(self, it: Agreement, books: Books, moves: Moves) -> None:
         chance = self.plan.chance("payment", it.number)
-        if not it.terms.price or not chance.happens(PAID[it.status]):
+        at = self._tried(it, chance, books)
+        if at is None:
             return
+        back = self._returned(it, chance)
+        payment = self._payment(it, 2 * it.number + 1, at) | {"payment_method": "mock_success"} | _outcome(it, back)
+        books.paid(it.number, payment)
+        over = it.completed_at or it.cancelled_at
+        if over:
+            claimed = back.amount if back and it.cancelled_at else Decimal(0)
+            moves.append((over, books.released(it.number, payment, claimed, over)))
+        if back:
+            refund = self._refund(it, payment["id"], back)
+            lost = books.refunded(it.number, payment, refund, released=it.completed_at is not None)
+            moves.append((back.at, -lost))
+
+    def _tried(self, it: Agreement, chance: Chance, books: Books) -> datetime | None:
+        """When it was paid; None where it was not. What failed before is in the books."""
+        if not it.terms.price or not chance.happens(PAID[it.status]):
+            return None
         limit = it.cancelled_at or min(it.start, self.plan.end)
         at = chance.between(it.created_at, min(limit, it.created_at + timedelta(hours=2)))
-        if chance.happens(0.06):
-            yield self._failed(it, at, chance.pick(list(DECLINES))), []
-            if chance.happens(0.3):
-                return
-            at = chance.between(at, min(limit, at + timedelta(minutes=10)))
-        yield self._succeeded(it, at, self._returned(it, chance))
+        if not chance.happens(0.06):
+            return at
+        method = chance.pick(list(DECLINES))
+        failed = {"status": PaymentStatus.FAILED, "payment_method": method, "failure_code": DECLINES[method]}
+        books.failed(self._payment(it, 2 * it.number, at) | failed)
+        return chance.between(at, min(limit, at + timedelta(minutes=10))) if chance.happens(0.7) else None
 
     def _returned(self, it: Agreement, chance: Chance) -> Returned | None:
         """By the policy where it was cancelled; now and then out of good will."""
@@ -70,22 +93,14 @@ class Money:
             return Returned(amount, it.completed_at + soon, "Not quite as agreed.") if amount else None
         return None
 
-    def _failed(self, it: Agreement, at: datetime, method: str) -> Row:
-        failed = {"status": PaymentStatus.FAILED, "payment_method": method, "failure_code": DECLINES[method]}
-        return self._payment(it, 2 * it.number, at) | failed
-
-    def _succeeded(self, it: Agreement, at: datetime, back: Returned | None) -> tuple[Row, list[Row]]:
-        payment = self._payment(it, 2 * it.number + 1, at) | {"payment_method": "mock_success"}
-        if back is None:
-            return payment | {"status": PaymentStatus.SUCCEEDED}, []
-        whole = back.amount == it.terms.price
-        payment |= {
-            "status": PaymentStatus.REFUNDED if whole else PaymentStatus.PARTIALLY_REFUNDED,
-            "claimed_amount": back.amount,
-            "refunded_amount": back.amount,
-            "updated_at": back.at,
-        }
-        return payment, [self._refund(it, payment["id"], back)]
+    def _pay_out(self, provider: int, moves: Sequence[tuple[datetime, Decimal]], books: Books) -> None:
+        """What was available to a provider some day of the last weeks, if he asked for it."""
+        chance = self.plan.chance("payout", provider)
+        at = chance.between(self.plan.end - PAYOUTS, self.plan.end)
+        available = sum((amount for moved, amount in moves if moved <= at), Decimal(0))
+        if chance.happens(0.6) and available > 0:
+            currency = self.people.place(provider).currency
+            books.paid_out(provider, self.people.provider_id(provider), available, currency, at)
 
     def _payment(self, it: Agreement, number: int, at: datetime) -> Row:
         key, currency = self.plan.row_id("payment", number), it.terms.place.currency
@@ -117,6 +132,18 @@ class Money:
             "created_at": back.at,
             "updated_at": back.at,
         }
+
+
+def _outcome(it: Agreement, back: Returned | None) -> Row:
+    """What a payment that succeeded has come to."""
+    if back is None:
+        return {"status": PaymentStatus.SUCCEEDED}
+    return {
+        "status": PaymentStatus.REFUNDED if back.amount == it.terms.price else PaymentStatus.PARTIALLY_REFUNDED,
+        "claimed_amount": back.amount,
+        "refunded_amount": back.amount,
+        "updated_at": back.at,
+    }
 
 
 def _owed(it: Agreement, left: timedelta) -> Decimal:

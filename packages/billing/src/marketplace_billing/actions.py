@@ -38,9 +38,9 @@ from .exceptions import (
     PaymentNotRefundable,
     RefundExceedsPayment,
 )
-from .gateways.protocol import Event, GatewayError, Kind, Outcome, Result, gateway
+from .gateways.protocol import GatewayError, Outcome, Result, gateway
 from .lifecycle import PaymentStatus, RefundStatus, refundable
-from .models import GatewayEvent, Payment, Payout, Refund
+from .models import Payment, Payout, Refund
 from .signals import payment_failed, payment_succeeded, refund_failed, refund_succeeded
 
 type Then[R] = Callable[[R], None]
@@ -83,12 +83,7 @@ def start_payment(user: AbstractBaseUser, booking: Booking, method: str, payment
     begun = Payment.objects.filter(pk=payment_id).first() if payment_id else None
     if begun is not None:
         return begun
-    if booking.customer_id != user.pk:
-        raise NotYourBookingToPay
-    if Payment.objects.active().filter(booking=booking).exists():
-        raise AlreadyPaid
-    if not booking.is_payable:
-        raise BookingNotPayable
+    _refuse_unpayable(user, booking)
     nothing = rounded(Decimal(0), booking.currency)
     payment = Payment.objects.create(
         pk=payment_id or uuid7(),
@@ -104,6 +99,15 @@ def start_payment(user: AbstractBaseUser, booking: Booking, method: str, payment
     )
     defer("marketplace_billing.settle_payment", after=patience(), payment_id=str(payment.pk))
     return payment
+
+
+def _refuse_unpayable(user: AbstractBaseUser, booking: Booking) -> None:
+    if booking.customer_id != user.pk:
+        raise NotYourBookingToPay
+    if Payment.objects.active().filter(booking=booking).exists():
+        raise AlreadyPaid
+    if not booking.is_payable:
+        raise BookingNotPayable
 
 
 def settle_payment(payment_id: UUID, then: Then[Payment] = nobody) -> Payment:
@@ -274,38 +278,6 @@ def _paid_for(booking: Booking) -> Payment | None:
     """The booking's payment, locked, if its money was taken."""
     payment = Payment.objects.active().filter(booking=booking).select_for_update().first()
     return payment if payment is not None and payment.is_paid else None
-
-
-# --- what the gateway tells by itself ---
-
-
-@action
-def receive_event(event_id: str, event: Event) -> bool:
-    """Write down what the gateway tells; False where this event has counted already, or is about nothing of ours.
-
-    The event's id is stored with its effect: both are there, or neither is.
-    """
-    values = {"kind": event.kind, "key": event.key, "outcome": event.result.outcome}
-    _, is_new = GatewayEvent.objects.get_or_create(gateway=gateway().name, event_id=event_id, defaults=values)
-    rows, record = RECORDS[event.kind]
-    key = _as_uuid(event.key)
-    if not is_new or key is None or not rows.objects.filter(pk=key).exists():
-        return False
-    record(key, event.result)
-    return True
-
-
-RECORDS: dict[Kind, tuple[type[Payment] | type[Refund], Callable[[UUID, Result], Payment | Refund]]] = {
-    Kind.CHARGE: (Payment, record_charge),
-    Kind.REFUND: (Refund, record_refund),
-}
-
-
-def _as_uuid(key: str) -> UUID | None:
-    try:
-        return UUID(key)
-    except ValueError:
-        return None
 
 
 # --- who goes, and what is known of him ---

@@ -16,7 +16,7 @@ from marketplace_kit.pagination import Page, PageParams, Slice, Whole, paginate
 from marketplace_kit.routing import Router, ignores_authorization, limited_as, refuses
 from marketplace_kit.users import user_of
 
-from . import actions, ledger, payouts, schemas
+from . import actions, events, ledger, payouts, schemas
 from .exceptions import (
     AlreadyPaid,
     BookingNotPayable,
@@ -153,7 +153,22 @@ def signed_by_the_gateway(request: HttpRequest) -> bool:
     return True
 
 
-@router.post("/webhooks/mock", response={204: None}, auth=signed_by_the_gateway)
+SIGNED_HEADERS = [
+    {"in": "header", "name": name, "description": description, "required": True, "schema": {"type": "string"}}
+    for name, description in {
+        "webhook-id": "Names the event: it counts once.",
+        "webhook-timestamp": "Seconds since 1970, at most five minutes off.",
+        "webhook-signature": "`v1,` and the HMAC-SHA256 of id, timestamp and body, in base64; more than one by spaces.",
+    }.items()
+]
+
+
+@router.post(
+    "/webhooks/mock",
+    response={204: None},
+    auth=signed_by_the_gateway,
+    openapi_extra={"parameters": SIGNED_HEADERS},
+)
 @ignores_authorization
 @limited_as(None)
 @refuses(InvalidSignature, NotFound)
@@ -163,5 +178,5 @@ def receive_mock_webhook(request: HttpRequest, body: schemas.GatewayEvent) -> St
     """
     event = gateway().event(body.model_dump(mode="json"))
     if event is not None:
-        actions.receive_event(request.event_id, event)  # type: ignore[attr-defined]
+        events.receive_event(request.event_id, event)  # type: ignore[attr-defined]
     return Status(204, None)

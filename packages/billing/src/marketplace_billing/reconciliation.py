@@ -8,6 +8,8 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet, Sum
 
+from marketplace_kit.money import rounded
+
 from .gateways.protocol import Kind, Line, Outcome, gateway
 from .lifecycle import PAID, Account, PaymentStatus, PostingKind, RefundStatus
 from .models import Entry, Payment, Payout, Posting, Refund
@@ -50,7 +52,7 @@ def report() -> Report:
     differences += _between(ours, theirs, unsettled)
     told = _sums(line for key, line in theirs.items() if key in ours)
     totals = [
-        Totals(code, *(sums.get(code, NOTHING) for sums in (paid, refunded, ledger, told)))
+        Totals(code, *(rounded(sums.get(code, NOTHING), code) for sums in (paid, refunded, ledger, told)))
         for code in sorted({*paid, *refunded, *ledger, *told})
     ]
     differences += [

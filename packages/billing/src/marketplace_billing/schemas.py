@@ -88,7 +88,7 @@ class Payment(Out):
     status: PaymentStatus = Field(description="What became of it.")
     refunded_amount: AmountOut = Field(description="What was given back.")
     fee_amount: AmountOut = Field(description="What the platform charged.")
-    payment_method: str = Field(description="How it was paid.")
+    payment_method: PaymentMethod = Field(description="How it was paid.")
     failure_code: Literal["card_declined", "insufficient_funds"] | None = Field(description="Why it failed, or null.")
     created_at: datetime = Field(description="When it was tried.")
     updated_at: datetime = Field(description="When it last changed.")
@@ -111,7 +111,7 @@ class RefundQuote(Out):
 
     refund_amount: AmountOut = Field(description="How much; 0 where nothing is paid yet, or nothing can be cancelled.")
     currency: str = Field(description="ISO 4217 code.")
-    policy: str = Field(description="The booking's cancellation policy.")
+    policy: Literal["flexible", "moderate", "strict"] = Field(description="The booking's cancellation policy.")
 
 
 class Balance(Out):

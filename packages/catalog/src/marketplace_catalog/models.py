@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.postgres.indexes import GistIndex, OpClass
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.checks import CheckMessage
 from django.db import connection, models
 from django.db.models import F, Prefetch, Q
@@ -332,7 +332,7 @@ class Word(models.Model):
     objects = WordQuerySet.as_manager()
 
     class Meta:
-        indexes = (GistIndex(OpClass("word", "gist_trgm_ops"), name="catalog_word_alike"),)
+        indexes = (GinIndex(OpClass("word", "gin_trgm_ops"), name="catalog_word_alike"),)
 
     def __str__(self) -> str:
         return self.word

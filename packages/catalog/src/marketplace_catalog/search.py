@@ -28,7 +28,7 @@ from .models import Service
 # PostgreSQL's `simple` knows no language: no word is dropped as too common, none is cut to a stem. The catalog is in
 # many languages, often within one text, and rules for one of them lose words of the others.
 CONFIG = "simple"
-MOST_TYPED, MOST_ALIKE = 10, 6  # words of a text that may be misspelt, and what one of them may stand for
+MOST_TYPED, MOST_ALIKE = 10, 8  # words of a text that may be misspelt, and what one of them may stand for
 
 
 class SearchColumn(Expression):
@@ -80,7 +80,7 @@ def forgiving(text: str, known_at: datetime) -> Wanted | None:
     meanings = _alike(loose, known_at)
     if not 0 < len(meanings) <= MOST_TYPED:
         return None
-    query = " & ".join(f"({' | '.join(meaning)})" for meaning in meanings)
+    query = " & ".join(f"({' | '.join(map(_quoted, words))})" for words in meanings)
     wanted = SearchQuery(query, config=CONFIG, search_type="raw")
     return Wanted((wanted, _websearch(exact)) if re.search(r"\w", exact) else (wanted,))
 
@@ -100,32 +100,42 @@ def _split(text: str) -> tuple[str, str]:
     return _SPECIAL.sub(" ", text), " ".join(special)
 
 
+# Beginnings are looked up here as well, not by `word:*` in the text's index: there a frequent one takes half a second.
+# The threshold of `%%` is low enough for one error in three letters (dog, dag); it holds for the statement, or to the
+# end of the transaction, and is set before anything is compared, as what is compared comes out of the same subquery.
 _ALIKE = """
 SELECT typed.word, near.word
-FROM (SELECT unnest((tsvector_to_array(to_tsvector('simple', marketplace_catalog_plain(%s))))[:%s])) AS typed (word)
+FROM (
+    SELECT unnest((tsvector_to_array(to_tsvector('simple', marketplace_catalog_plain(%(text)s))))[:%(most)s]) AS word,
+    set_config('pg_trgm.similarity_threshold', '0.14', true)
+) AS typed
 LEFT JOIN LATERAL (
-    SELECT known.word FROM marketplace_catalog_word AS known
-    WHERE known.learned_at <= %s ORDER BY known.word <-> typed.word LIMIT 60
-) AS near ON typed.word ~ '^[[:alpha:]]{3,30}$'
+    (SELECT known.word FROM marketplace_catalog_word AS known
+    WHERE known.word %% typed.word AND known.learned_at <= %(known_at)s
+    ORDER BY known.word <-> typed.word, known.word LIMIT 60)
+    UNION ALL
+    (SELECT known.word FROM marketplace_catalog_word AS known
+    WHERE known.word ~>=~ typed.word AND known.word ~<~ (typed.word || chr(1114111))
+    AND known.learned_at <= %(known_at)s ORDER BY length(known.word), known.word LIMIT 10)
+) AS near ON typed.word ~ '^[[:alpha:]]{2,30}$'
 """
 
 
 def _alike(text: str, known_at: datetime) -> list[list[str]]:
-    """For each word of the text what it may mean, quoted for a tsquery."""
-    near = defaultdict[str, list[tuple[int, str]]](list)
+    """For each word of the text itself and what else it may mean, the likeliest first."""
+    near = defaultdict[str, set[str]](set)
     with connection.cursor() as cursor:
-        cursor.execute(_ALIKE, [text, MOST_TYPED + 1, known_at])
+        cursor.execute(_ALIKE, {"text": text, "most": MOST_TYPED + 1, "known_at": known_at})
         for typed, known in cursor.fetchall():
-            edits = 0 if known is None else distance(typed, known)
-            if known is not None and edits <= forgiven_edits(typed):
-                near[typed].append((edits, known))
-            else:
-                near[typed]  # it still means itself
+            near[typed] |= {known} if known is not None and _may_mean(typed, known) else set()
     return [
-        [f"{_quoted(typed)}:*" if len(typed) > 1 else _quoted(typed)]
-        + [_quoted(word) for _, word in sorted(words)[:MOST_ALIKE]]
+        [typed, *sorted(words - {typed}, key=lambda word: (distance(typed, word), word))[:MOST_ALIKE]]
         for typed, words in near.items()
     ]
+
+
+def _may_mean(typed: str, known: str) -> bool:
+    return known.startswith(typed) or distance(typed, known) <= forgiven_edits(typed)
 
 
 def _quoted(word: str) -> str:

@@ -83,8 +83,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="word",
-            index=django.contrib.postgres.indexes.GistIndex(
-                django.contrib.postgres.indexes.OpClass("word", "gist_trgm_ops"), name="catalog_word_alike"
+            index=django.contrib.postgres.indexes.GinIndex(
+                django.contrib.postgres.indexes.OpClass("word", "gin_trgm_ops"), name="catalog_word_alike"
             ),
         ),
         migrations.RunSQL(LEARN, migrations.RunSQL.noop),

@@ -9,7 +9,7 @@ from procrastinate.contrib.django import app
 from marketplace_kit.clock import instant, now
 from marketplace_kit.jobs import PATIENT
 
-from ... import actions
+from ... import events
 from ...conf import conf
 from ..protocol import Event, Kind, Outcome
 from ..signatures import signed
@@ -26,7 +26,7 @@ def tell(kind: str, key: str) -> None:
     if conf.MOCK_WEBHOOK_URL and conf.MOCK_WEBHOOK_SECRET:
         post(event_id, Kind(kind), result.outcome, key)
     else:
-        actions.receive_event(event_id, Event(Kind(kind), key, result))
+        events.receive_event(event_id, Event(Kind(kind), key, result))
 
 
 def post(event_id: str, kind: Kind, outcome: Outcome, key: str) -> None:
