@@ -115,7 +115,7 @@ def test_small_typing_errors_are_forgiven(offered, text, title):
         "masage -hour",
         'masage "for your front"',
         "xyzzy massage",
-        "yog -yoga",
+        "yogq -yoga",
         " ".join(["masage"] + [f"word{n}" for n in range(12)]),
     ],
 )

@@ -100,19 +100,26 @@ def _split(text: str) -> tuple[str, str]:
     return _SPECIAL.sub(" ", text), " ".join(special)
 
 
-# Beginnings are looked up here as well, not by `word:*` in the text's index: there a frequent one takes half a second.
-# The threshold of `%%` is low enough for one error in three letters (dog, dag); it holds for the statement, or to the
-# end of the transaction, and is set before anything is compared, as what is compared comes out of the same subquery.
+# Known words are near where they share trigrams, have two letters swapped, which in a short word leaves no trigram in
+# common, or go on where the typed one ends. (`word:*` in the text's index takes half a second for a frequent word.)
+# How many trigrams `%%` wants is set row by row in the subquery that the words come out of, so before it looks, and
+# holds to the end of the statement or its transaction: one wrong letter of three leaves a seventh in common.
 _ALIKE = """
 SELECT typed.word, near.word
 FROM (
-    SELECT unnest((tsvector_to_array(to_tsvector('simple', marketplace_catalog_plain(%(text)s))))[:%(most)s]) AS word,
-    set_config('pg_trgm.similarity_threshold', '0.14', true)
+    SELECT word, set_config('pg_trgm.similarity_threshold', CASE
+        WHEN length(word) < 4 THEN '0.14' WHEN length(word) < 9 THEN '0.2' ELSE '0.3' END, true)
+    FROM unnest((tsvector_to_array(to_tsvector('simple', marketplace_catalog_plain(%(text)s))))[:%(most)s]) AS word
 ) AS typed
 LEFT JOIN LATERAL (
     (SELECT known.word FROM marketplace_catalog_word AS known
-    WHERE known.word %% typed.word AND known.learned_at <= %(known_at)s
+    WHERE known.word %% typed.word AND length(typed.word) > 2 AND known.learned_at <= %(known_at)s
     ORDER BY known.word <-> typed.word, known.word LIMIT 60)
+    UNION ALL
+    SELECT known.word FROM generate_series(1, length(typed.word) - 1) AS place
+    JOIN marketplace_catalog_word AS known
+    ON known.word = overlay(typed.word PLACING reverse(substr(typed.word, place, 2)) FROM place FOR 2)
+    WHERE known.learned_at <= %(known_at)s
     UNION ALL
     (SELECT known.word FROM marketplace_catalog_word AS known
     WHERE known.word ~>=~ typed.word AND known.word ~<~ (typed.word || chr(1114111))

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from django.core.exceptions import ValidationError
 from django.db.models import F, Model, QuerySet
-from django.db.models.fields.tuple_lookups import TupleGreaterThan, TupleLessThan
+from django.db.models.fields.tuple_lookups import TupleGreaterThanOrEqual, TupleLessThanOrEqual
 from pydantic import Field
 
 from .exceptions import InvalidField
@@ -76,8 +76,11 @@ class Keyset:
         values = self.values(rows, place)
         if len(values) == 1:
             return rows.filter(**{f"{self.fields[0]}__{'lt' if self.falling else 'gt'}": values[0]})
-        compare = TupleLessThan if self.falling else TupleGreaterThan
-        return rows.filter(compare(tuple(F(name) for name in self.fields), values))
+        # Not `<` with the row itself left out: PostgreSQL guesses how many rows are left by the first field alone, and
+        # `<` leaves none where most rows have the lowest value, so that it walks over all of them.
+        compare = TupleLessThanOrEqual if self.falling else TupleGreaterThanOrEqual
+        fields = tuple(F(name) for name in self.fields)
+        return rows.filter(compare(fields, values)).exclude(**{self.fields[-1]: values[-1]})
 
     def values(self, rows: QuerySet[Any], place: Sequence[str]) -> tuple[Any, ...]:
         """What `place` wrote, as the values of `rows`. InvalidCursor."""
