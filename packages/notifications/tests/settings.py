@@ -34,7 +34,7 @@ TEMPLATES = [
         "APP_DIRS": True,
     }
 ]
-DATABASES = {"default": from_url(os.environ["DATABASE_URL"])}
+DATABASES = {"default": {**from_url(os.environ["DATABASE_URL"]), "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}}
 DEFAULT_FROM_EMAIL = "post@example.org"
 MAILERS = {
     "default": {
