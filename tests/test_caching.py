@@ -36,7 +36,7 @@ def queries_of(ask):
     return len(captured)
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db
 def test_categories_are_read_once_and_anew_when_they_change():
     def ask():
         return JsonClient().get("/api/v1/services/categories").json()["items"]

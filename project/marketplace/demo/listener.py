@@ -11,6 +11,7 @@ from httpx_sse import connect_sse
 from .client import StepFailed
 from .show import Show
 
+PATIENCE = 60.0  # seconds; a loaded machine is slow
 QUIET = {"keep-alive", "stream-open", "stream-reset"}
 
 
@@ -70,7 +71,7 @@ class Listener:
             self._arrived.notify_all()
         self._opened.set()
 
-    def wait_for(self, *types: str, seconds: float = 20) -> None:
+    def wait_for(self, *types: str, seconds: float = PATIENCE) -> None:
         """Until an event of each of these types has come. StepFailed after so many seconds."""
         with self._arrived:
             if not self._arrived.wait_for(lambda: set(types) <= self.types(), seconds):
