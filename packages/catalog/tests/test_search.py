@@ -4,9 +4,11 @@ from decimal import Decimal
 from urllib.parse import quote
 
 import pytest
+from django.contrib.admin import AdminSite
 from django.db import connection
 
 from marketplace_catalog import actions, listing, search
+from marketplace_catalog.admin import CategoryAdmin
 from marketplace_catalog.models import Category, Service, Word
 from marketplace_catalog.testing import make_service
 from marketplace_kit import clock
@@ -165,6 +167,16 @@ def test_a_category_can_be_renamed(offered):
     assert found("household yoga") == []
     assert set(found("housholds")) == set(found("household"))
     assert actions.copy_category_words(category.pk) == 0
+
+
+def test_the_admin_renames_so_too(offered, rf):
+    category = Category.objects.get(slug="yoga")
+    category.name = "Stretching"
+
+    CategoryAdmin(Category, AdminSite()).save_model(rf.post("/"), category, None, True)
+    run_jobs()
+
+    assert found("stretching fitness") == ["Yoga"]
 
 
 def test_many_are_renamed_in_small_steps(offered):

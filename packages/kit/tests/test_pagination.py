@@ -3,10 +3,15 @@
 from decimal import Decimal
 
 import pytest
+from django.db.models import F, FloatField
+from django.db.models.functions import Cast
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from tests.people.models import Thing
 
+from marketplace_kit.pagination import InvalidCursor, Keyset, PageParams, decode_cursor, encode_cursor, paginate
+from marketplace_kit.schemas import Wrong
 from marketplace_kit.testing import JsonClient
 
 pytestmark = pytest.mark.django_db
@@ -76,3 +81,52 @@ def test_prices_keep_the_decimals_they_were_stored_with():
     Thing.objects.create(name="x", price=Decimal("50.00"))
 
     assert b'"unitPrice":50.00' in JsonClient().get("/api/things").content
+
+
+class Ranks(PageParams):
+    """Two parameters of which each wants the other."""
+
+    low: int | None = None
+    high: int | None = None
+
+    @classmethod
+    def rules(cls, data):
+        if ("low" in data) != ("high" in data):
+            yield Wrong(("high" if "low" in data else "low",), "missing", "Both or neither.")
+
+
+def test_rules_over_parameters_are_told_beside_the_others():
+    with pytest.raises(ValidationError) as caught:
+        Ranks.model_validate({"low": "1", "limit": "0"})
+
+    assert {error["loc"] for error in caught.value.errors()} == {("high",), ("limit",)}
+    assert Ranks.model_validate({"low": "1", "high": "2"}).high == 2
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=st.lists(st.floats(0, 1) | st.sampled_from([0.1, 0.1 + 2**-54, 1 / 3]), min_size=1, max_size=6))
+def test_a_list_may_be_ordered_by_an_annotated_float(db, values):
+    Thing.objects.all().delete()
+    for value in values:
+        Thing.objects.create(name=repr(value)[:20], price=Decimal(value))
+    ranked = Thing.objects.annotate(rank=Cast(F("price"), FloatField()) / 7)
+    cursor, seen = None, []
+    while cursor is not None or not seen:
+        page = paginate(ranked, PageParams(limit=1, cursor=cursor), "-rank", "-id")
+        seen += page.items
+        cursor = page.next_cursor
+
+    assert [thing.pk for thing in seen] == [*ranked.order_by("-rank", "-id").values_list("pk", flat=True)]
+
+
+def test_a_cursor_holds_texts_of_one_list():
+    order = Keyset("-price", "-id")
+    cursor = encode_cursor(order.name, "1.50", "7")
+
+    assert decode_cursor(cursor, order.name) == ["1.50", "7"]
+    assert order.values(Thing.objects.all(), ["1.50", "7"]) == (Decimal("1.50"), 7)
+    for place in ([], ["1.50"], ["x", "7"], ["1.50", "x"], ["1.50", "7", "8"]):
+        with pytest.raises(InvalidCursor):
+            order.values(Thing.objects.all(), place)
+    with pytest.raises(InvalidCursor):
+        decode_cursor(cursor, Keyset("price", "id").name)

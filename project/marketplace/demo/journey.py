@@ -185,7 +185,10 @@ class Journey:
             wanted = 1 + len(client.get("/notifications", limit="100")["items"])  # the one to verify the address
             deadline = time.monotonic() + PATIENCE
             while len(mails := _mails(folder, address)) < wanted:
-                check(time.monotonic() < deadline, f"{len(mails)} of {wanted} mails to {address} came within {PATIENCE:.0f} s.")
+                check(
+                    time.monotonic() < deadline,
+                    f"{len(mails)} of {wanted} mails to {address} came within {PATIENCE:.0f} s.",
+                )
                 time.sleep(0.5)
             check(len(mails) == wanted, f"{len(mails)} mails came to {address}, not {wanted}.")
             for message in mails:

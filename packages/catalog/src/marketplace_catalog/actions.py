@@ -144,6 +144,7 @@ def copy_category_words(category_id: int, limit: int = 1000) -> int:
         copied = Service.objects.filter(pk__in=stale.values("pk")).update(category_words=category.words)
         if copied:
             Word.objects.learn(category.words)
+            forget_cached()
             return copied
     return 0
 

@@ -157,7 +157,7 @@ def _by_relevance(wanted: Wanted, rows: QuerySet[Service], order: Keyset, spot: 
         candidates = Sql.fenced(ranked).then(f"ORDER BY {_sql(newest)} LIMIT %s", RANKED)
     if spot.place:
         values = order.values(ranked, spot.place)
-        candidates = candidates.then("WHERE (relevance, id) < (%s, %s)", *values)
+        candidates = candidates.then("WHERE (relevance, id) < (%s::float8, %s)", *values)
     return candidates.then(f"ORDER BY {_sql(order)} LIMIT %s", count).rows()
 
 
