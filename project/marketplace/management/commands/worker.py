@@ -12,5 +12,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Jobs that run when it is told to stop may finish; what is left after that goes back by `retry_stalled_jobs`.
-        with app.replace_connector(app.connector.get_worker_connector()) as worker_app:  # type: ignore[attr-defined]
+        # An app of its own: what a job defers goes through Django's connection, in the job's own transaction.
+        with app.with_connector(app.connector.get_worker_connector()) as worker_app:  # type: ignore[attr-defined]
             worker_app.run_worker(concurrency=options["concurrency"], shutdown_graceful_timeout=20)
