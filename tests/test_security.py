@@ -340,7 +340,7 @@ def written():
     logging.config.dictConfig({"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}})
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
 def test_no_secret_is_in_any_line(client, written, tmp_path, settings, monkeypatch):
     # The stream's threads keep no connection beyond the test.
     monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)

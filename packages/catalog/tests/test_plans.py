@@ -117,7 +117,8 @@ def test_a_list_reads_what_it_shows(crowd, sort, filters, page):
     asked = {"sort": sort, "limit": 5 if page == "later" else 20} | FILTERS[filters]
 
     for sql, plan in plans(crowd, asked):
-        assert (read := rows_read(plan)) <= 400, (read, shown(plan), sql)
+        # A filter that leaves 500 may be read whole and sorted: which plan is taken hangs on what ANALYZE saw.
+        assert (read := rows_read(plan)) <= 800, (read, shown(plan), sql)
 
 
 @pytest.mark.parametrize("filters", ["nothing", "category", "prices", "impossible prices"])

@@ -12,7 +12,7 @@ from .client import StepFailed
 from .show import Show
 
 PATIENCE = 60.0  # seconds; a loaded machine is slow
-QUIET = {"keep-alive", "stream-open", "stream-reset"}
+QUIET = {"keep-alive", "stream-open"}
 
 
 @dataclass
@@ -55,14 +55,22 @@ class Listener:
                     self._take(event.event, event.id, event.data)
         except (httpx.HTTPError, httpx.StreamError, OSError, ValueError) as error:
             if not self._closing:
-                self._error = str(error)
+                self._fail(str(error))
         finally:
             self._opened.set()
+
+    def _fail(self, why: str) -> None:
+        with self._arrived:
+            self._error = why
+            self._arrived.notify_all()
 
     def _take(self, kind: str, event_id: str, data: str) -> None:
         self.last_id = event_id or self.last_id
         if kind in QUIET:
             self._opened.set()  # the first thing that a stream says
+            return
+        if kind == "stream-reset":
+            self._fail(f"it does not know {self.last_id}, its own id")
             return
         notification = json.loads(data)
         self.show.event(self.name, kind, event_id, notification["title"])
@@ -74,9 +82,11 @@ class Listener:
     def wait_for(self, *types: str, seconds: float = PATIENCE) -> None:
         """Until an event of each of these types has come. StepFailed after so many seconds."""
         with self._arrived:
-            if not self._arrived.wait_for(lambda: set(types) <= self.types(), seconds):
-                missing = ", ".join(sorted(set(types) - self.types()))
-                raise StepFailed(f"The stream of {self.name} did not bring {missing} within {seconds:.0f} s.")
+            self._arrived.wait_for(lambda: self._error or set(types) <= self.types(), seconds)
+        missing = ", ".join(sorted(set(types) - self.types()))
+        if missing:
+            why = self._error or f"not within {seconds:.0f} s"
+            raise StepFailed(f"The stream of {self.name} did not bring {missing}: {why}.")
 
     def types(self) -> set[str]:
         return {event["type"] for event in self.events}
