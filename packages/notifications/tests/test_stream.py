@@ -1,6 +1,5 @@
 """The stream, by real processes over real sockets: what comes, in which order, and what ends it."""
 
-import asyncio
 import json
 from datetime import timedelta
 
@@ -9,10 +8,8 @@ from django.contrib.sessions.models import Session
 
 from marketplace_kit import clock
 from marketplace_kit.testing import run_jobs
-from marketplace_notifications import actions, event_ids, hub
-from marketplace_notifications.listener import Stream
+from marketplace_notifications import actions, event_ids
 from marketplace_notifications.models import Notification
-from marketplace_notifications.sessions import Viewer
 from marketplace_notifications.testing import make_notification
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -191,27 +188,6 @@ def test_the_end_of_the_session_closes_its_streams_and_no_others(server, session
         assert ending.next() is None
         tell(ann, 1)
         assert lasting.titles(1) == numbers(1)
-
-
-def test_those_that_are_over_are_found_among_any_number(monkeypatch, settings, ann):
-    monkeypatch.setattr(hub, "AT_ONCE", 2)
-    ended = {"1", "3", "4"}
-    settings.NOTIFICATIONS = {**settings.NOTIFICATIONS, "SESSIONS_ENDED": lambda keys: keys & ended}
-
-    async def look() -> set[str]:
-        streams = [Stream(Viewer(ann.pk, str(number), None), None) for number in range(5)]
-        looking = hub.Hub()
-        for stream in streams:
-            looking.add(stream)
-        try:
-            await looking._end_those_over()
-            return {stream.viewer.session_key for stream in streams if stream.over}
-        finally:
-            for stream in streams:
-                looking.remove(stream)
-            await looking.stop()
-
-    assert asyncio.run(look()) == ended
 
 
 def test_it_ends_with_the_credentials_that_opened_it(start_stream, as_ann):

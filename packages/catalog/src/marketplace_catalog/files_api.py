@@ -24,7 +24,7 @@ from .exceptions import NotYourService, TooManyFiles
 from .models import ServiceFile
 from .scope import visible
 
-router = Router(tags=["Files"])
+router = Router(tags=["Services"])
 
 
 def shown(file: File) -> File:

@@ -1,7 +1,5 @@
 """The API object that a project makes one of."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from ninja import NinjaAPI
@@ -9,7 +7,6 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from pydantic.alias_generators import to_camel
 
-from .exceptions import DomainError
 from .openapi import Document
 from .parsing import StrictParser
 from .problems import install_error_handlers
@@ -18,22 +15,10 @@ from .routing import guard
 
 
 class Api(NinjaAPI):
-    """NinjaAPI with the manners of the contract: strict JSON, problem documents, a complete OpenAPI document.
+    """NinjaAPI with the manners of the contract: strict JSON, problem documents, a complete OpenAPI document."""
 
-    `also_refused`, by operation id: refusals that the receivers of a project raise, which a package cannot know.
-    `examples`: a JSON file with examples by operation id, for the document.
-    """
-
-    def __init__(
-        self,
-        *,
-        also_refused: Mapping[str, Sequence[type[DomainError]]] | None = None,
-        examples: Path | None = None,
-        **options: Any,
-    ) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(parser=StrictParser(), renderer=OrjsonRenderer(), **options)
-        self.also_refused = also_refused or {}
-        self.examples = examples
         install_error_handlers(self)
         self.add_decorator(guard, mode="view")
 

@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.core.checks import Tags, register
+from django.core.checks import register
 
 
 class NotificationsConfig(AppConfig):
@@ -9,9 +9,7 @@ class NotificationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks, receivers
+        from . import checks
 
-        receivers.connect()
         register(checks.check_stream_settings)
         register(checks.check_templates)
-        register(checks.check_webhooks, Tags.security, deploy=True)

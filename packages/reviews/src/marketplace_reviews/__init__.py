@@ -1,1 +1,0 @@
-"""Reviews of completed bookings, and how services are rated by them."""
