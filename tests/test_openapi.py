@@ -47,6 +47,14 @@ def test_each_operation_says_what_it_does_and_what_can_go_wrong(method, path, op
         assert 401 in problems
 
 
+def test_what_the_wiring_refuses_is_declared():
+    erasing = DOCUMENT["paths"]["/api/v1/users/me"]["delete"]["responses"][409]
+
+    assert "`open_bookings`" in erasing["description"]
+    assert "`open_payments`" in erasing["description"]
+    assert api.also_refused.keys() <= {operation["operationId"] for _, _, operation in OPERATIONS}
+
+
 def properties(schema):
     yield from schema.get("properties", {}).items()
     for part in schema.get("allOf", []) + schema.get("anyOf", []):

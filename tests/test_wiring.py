@@ -160,6 +160,17 @@ def test_nobody_leaves_with_open_bookings_and_services_go_with_their_provider(pe
     assert not Service.objects.live().exists()
 
 
+def test_what_a_client_was_told_under_its_keys_goes_with_its_user(people):
+    from marketplace_accounts.signals import user_erased
+    from marketplace_kit.models import IdempotencyKey
+
+    for side in ("customer", "provider"):
+        IdempotencyKey.objects.create(user=str(people[side].pk), key="k", status=201, body=b"his notes")
+    user_erased.send(sender=User, user_id=people["customer"].pk)
+
+    assert IdempotencyKey.objects.get().user == str(people["provider"].pk)
+
+
 def test_times_are_told_in_the_zone_of_the_service(people):
     service = make_service(people["provider"], timezone="Asia/Tokyo")
     booking = make_booking(people["customer"], service, a_start(timedelta(days=2)))

@@ -1,5 +1,7 @@
 """The one API: which package answers below which path."""
 
+from marketplace_billing.exceptions import OpenPayments
+from marketplace_booking.exceptions import OpenBookings
 from marketplace_kit.api import Api
 
 from .auth import AccessToken
@@ -13,7 +15,14 @@ Register or sign in under **Auth**, then send the `access` token as `Authorizati
 money is an exact JSON number beside its `currency`.
 """
 
-api = Api(title="marketplace", version="1.0.0", description=DESCRIPTION, auth=AccessToken(), urls_namespace="api")
+api = Api(
+    title="marketplace",
+    version="1.0.0",
+    description=DESCRIPTION,
+    auth=AccessToken(),
+    urls_namespace="api",
+    also_refused={"eraseMe": (OpenBookings, OpenPayments)},  # by the wiring
+)
 api.add_router("/v1/auth", "marketplace_accounts.auth_api.router")
 api.add_router("/v1/users", "marketplace_accounts.api.router")
 api.add_router("/v1/services", "marketplace_catalog.api.router")

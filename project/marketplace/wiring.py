@@ -21,6 +21,7 @@ from marketplace_booking import signals as booking
 from marketplace_booking.models import Booking
 from marketplace_catalog import actions as catalog
 from marketplace_kit.exceptions import NotFound
+from marketplace_kit.models import IdempotencyKey
 from marketplace_notifications import actions as notifications
 from marketplace_notifications.actions import notify
 
@@ -161,6 +162,11 @@ def forget_notifications(user_id: UUID, **_: Any) -> None:
     notifications.forget(user_id)
 
 
+def forget_answers(user_id: UUID, **_: Any) -> None:
+    """What a client was told under its keys repeats what he wrote."""
+    IdempotencyKey.objects.of(user_id).delete()
+
+
 def export_all(user: User, **_: Any) -> dict[str, Any]:
     parts = (catalog.export, bookings.export, money.export, notifications.export)
     return {name: rows for part in parts for name, rows in part(user.pk).items()}
@@ -184,6 +190,7 @@ REACTIONS: tuple[tuple[Signal, Any], ...] = (
     (accounts.user_erased, withdraw_services),
     (accounts.user_erased, show_profiles_anew),
     (accounts.user_erased, forget_notifications),
+    (accounts.user_erased, forget_answers),
     (accounts.user_exporting, export_all),
 )
 

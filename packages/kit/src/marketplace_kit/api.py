@@ -1,5 +1,6 @@
 """The API object that a project makes one of."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ninja import NinjaAPI
@@ -7,6 +8,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from pydantic.alias_generators import to_camel
 
+from .exceptions import DomainError
 from .openapi import Document
 from .parsing import StrictParser
 from .problems import install_error_handlers
@@ -15,10 +17,16 @@ from .routing import guard
 
 
 class Api(NinjaAPI):
-    """NinjaAPI with the manners of the contract: strict JSON, problem documents, a complete OpenAPI document."""
+    """NinjaAPI with the manners of the contract: strict JSON, problem documents, a complete OpenAPI document.
 
-    def __init__(self, **options: Any) -> None:
+    `also_refused`, by operation id: refusals that the receivers of a project raise, which a package cannot know.
+    """
+
+    def __init__(
+        self, *, also_refused: Mapping[str, Sequence[type[DomainError]]] | None = None, **options: Any
+    ) -> None:
         super().__init__(parser=StrictParser(), renderer=OrjsonRenderer(), **options)
+        self.also_refused = also_refused or {}
         install_error_handlers(self)
         self.add_decorator(guard, mode="view")
 

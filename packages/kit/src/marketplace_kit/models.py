@@ -1,7 +1,7 @@
 """The one table of kit: what was done under the `Idempotency-Key` of a client."""
 
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -14,6 +14,9 @@ KEPT_FOR = timedelta(hours=24)
 
 
 class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
+    def of(self, user_id: Any) -> Self:
+        return self.filter(user=str(user_id))
+
     def under(self, asked: "IdempotencyKey") -> Self:
         """The one stored under the same key."""
         return self.filter(user=asked.user, method=asked.method, path=asked.path, key=asked.key)

@@ -124,7 +124,11 @@ def _errors(operation: Operation, has_body: bool) -> dict[int, dict[str, str]]:
     ):
         for status, (code, sentence) in table.items() if applies else ():
             found.setdefault(status, {})[code] = sentence
-    declared = [*getattr(operation.view_func, "refusals", ())]
+    also_refused = getattr(operation.api, "also_refused", {})
+    declared = [
+        *getattr(operation.view_func, "refusals", ()),
+        *also_refused.get(operation.api.get_openapi_operation_id(operation), ()),
+    ]
     for auth in operation.auth_callbacks:
         declared += getattr(auth, "refusals", ())
     if _is_limited(operation):
