@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tests import test_packages
 
+COMMITTING = {"transactional_db", "live_server"}
 SUITES = "test_its_own_suite_passes"
 
 
@@ -16,9 +17,10 @@ def pytest_collection_modifyitems(items):
 
 def _must_put_back(item):
     """A test that commits puts back the rows that migrations made: without, the next one to do so finds others."""
-    for marker in item.iter_markers("django_db"):
-        if marker.kwargs.get("transaction") and not marker.kwargs.get("serialized_rollback"):
-            raise pytest.UsageError(f"{item.nodeid}: transaction=True needs serialized_rollback=True here.")
+    marks = [marker.kwargs for marker in item.iter_markers("django_db")]
+    commits = any(mark.get("transaction") for mark in marks) or not COMMITTING.isdisjoint(item.fixturenames)
+    if commits and not any(mark.get("serialized_rollback") for mark in marks):
+        raise pytest.UsageError(f"{item.nodeid}: it commits, and needs the mark with serialized_rollback=True.")
 
 
 def _of_a_package(item):
@@ -32,3 +34,13 @@ def suites(request):
     with ThreadPoolExecutor(1) as pool:
         yield test_packages.start_suites(pool, chosen)
         pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A browser, for tests that are marked `external`."""
+    from tests.browser import Browser
+
+    browser = Browser()
+    yield browser
+    browser.close()

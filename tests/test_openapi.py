@@ -1,6 +1,10 @@
 """The OpenAPI document of the composed system."""
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -13,14 +17,17 @@ OPERATIONS = [
     (method, path, operation) for path, item in DOCUMENT["paths"].items() for method, operation in item.items()
 ]
 SAMPLES = {"date": "2027-01-01"}
+COMMITTED = Path(__file__).parents[1] / "docs" / "openapi.json"
+
+
+def concrete(path):
+    return re.sub(r"{(\w+)}", lambda m: SAMPLES.get(m[1], "01900000-0000-7000-8000-000000000000"), path)
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=lambda v: v if isinstance(v, str) else "")
 def test_each_operation_resolves_to_itself(method, path, operation):
     """Two routers on one path would let the second answer 405, while the document lists it."""
-    concrete = re.sub(r"{(\w+)}", lambda m: SAMPLES.get(m[1], "01900000-0000-7000-8000-000000000000"), path)
-
-    view = resolve(concrete).func
+    view = resolve(concrete(path)).func
     cells = {name: cell.cell_contents for name, cell in zip(view.__code__.co_freevars, view.__closure__, strict=True)}
     served = {m: o.view_func.__name__ for o in cells["self"].operations for m in o.methods}
 
@@ -37,14 +44,51 @@ def test_operation_ids_are_unique_and_lower_camel_case():
 
 @pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=lambda v: v if isinstance(v, str) else "")
 def test_each_operation_says_what_it_does_and_what_can_go_wrong(method, path, operation):
-    assert operation["description"]
-    assert operation["tags"]
+    assert re.fullmatch(r"[A-Z].+[^.]", operation["summary"])
+    assert " ".join(operation["description"].split()).startswith(operation["summary"])
+    assert len(operation["tags"]) == 1
+    assert all(parameter["description"] for parameter in operation["parameters"])
     problems = {s: r for s, r in operation["responses"].items() if s >= 400}
     assert 500 in problems
     if "requestBody" in operation:
         assert {400, 413, 415, 422} <= set(problems)
     if "security" in operation:
         assert 401 in problems
+
+
+def test_the_groups_are_described_in_the_order_to_read_them():
+    groups = [tag["name"] for tag in DOCUMENT["tags"] if tag["description"]]
+    used = [operation["tags"][0] for _, _, operation in OPERATIONS]
+
+    assert groups == list(dict.fromkeys(groups))
+    assert set(groups) == set(used)
+
+
+OPTIONAL = [(method, path) for method, path, operation in OPERATIONS if {} in operation.get("security", [])]
+
+
+@pytest.mark.parametrize(("method", "path"), OPTIONAL)
+def test_where_signing_in_is_optional_a_bad_token_is_refused(method, path):
+    answer = getattr(Client(), method)(concrete(path), headers={"Authorization": "Bearer nonsense"})
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
+
+
+def test_signing_in_is_explained():
+    assert OPTIONAL
+    assert all(scheme["description"] for scheme in DOCUMENT["components"]["securitySchemes"].values())
+    assert DOCUMENT["info"]["contact"]
+    assert DOCUMENT["info"]["license"]
+    assert DOCUMENT["servers"]
+
+
+def test_the_committed_document_is_what_is_printed(tmp_path):
+    """As a deployment prints it, with none of these tests' environment."""
+    command = Path(sys.executable).with_name("marketplace")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    printed = subprocess.run([command, "openapi"], cwd=tmp_path, env=environment, capture_output=True, check=True)
+
+    assert COMMITTED.read_bytes() == printed.stdout, "`uv run marketplace openapi > docs/openapi.json` writes it anew."
 
 
 def test_what_the_wiring_refuses_is_declared():

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
@@ -23,7 +24,8 @@ from marketplace_booking.testing import a_start, make_booking
 from marketplace_catalog.testing import make_service
 from marketplace_kit.testing import JsonClient
 from marketplace_media.testing import make_pdf_bytes, make_upload
-from marketplace_notifications.testing import make_notification
+from marketplace_notifications.testing import make_notification, make_webhook, make_webhook_delivery
+from marketplace_reviews.testing import make_completed_booking, make_review
 
 CALLERS = ("anonymous", "customer", "other_customer", "provider", "other_provider", "staff")
 TABLE = """
@@ -78,6 +80,12 @@ completeBooking                401       403          404          409          
 rescheduleBooking              401       200          404          200          404         403
 getBookingCalendar             401       200          404          200          404         200
 cancelBooking                  401       200          404          200          404         200
+createReview                   401       409          404          403          404         403
+createReview/completed         401       201          404          403          404         403
+getReview                      401       200          404          200          404         200
+listReviews                    200       200          200          200          200         200
+listReviews/inactive           404       404          404          200          404         200
+replyToReview                  401       403          403          200          403         403
 createPayment                  401       201          404          403          404         403
 listPayments                   401       200          200          200          200         200
 getPayment                     401       200          404          200          404         200
@@ -97,6 +105,14 @@ getNotificationPreferences     401       200          200          200          
 setNotificationPreferences     401       200          200          200          200         200
 unsubscribe                    400       400          400          400          400         400
 markNotificationRead           401       200          404          404          404         404
+listWebhooks                   401       200          200          200          200         200
+createWebhook                  401       201          201          201          201         201
+getWebhook                     401       200          404          404          404         404
+changeWebhook                  401       200          404          404          404         404
+deleteWebhook                  401       204          404          404          404         404
+rotateWebhookSecret            401       200          404          404          404         404
+listWebhookDeliveries          401       200          404          404          404         404
+retryWebhookDelivery           401       202          404          404          404         404
 getLiveness                    200       200          200          200          200         200
 getReadiness                   200       200          200          200          200         200
 """
@@ -110,7 +126,7 @@ OPERATIONS = {
 
 
 @cache
-def hashed() -> str:
+def hashed(hasher: str) -> str:
     """PASSWORD, hashed once: it takes a while."""
     return make_password(PASSWORD)
 
@@ -126,7 +142,7 @@ class World:
             "other_provider": make_provider(),
             "staff": make_user(is_staff=True),
         }
-        User.objects.update(password=hashed())
+        User.objects.update(password=hashed(settings.PASSWORD_HASHERS[0]))
         self.customer, self.provider = self.users["customer"], self.users["provider"]
         self.service = make_service(self.provider)
         self.service_id = self.service.pk
@@ -142,6 +158,22 @@ class World:
     @cached_property
     def booking_id(self) -> Any:
         return make_booking(self.customer, self.service).pk
+
+    @cached_property
+    def completed_id(self) -> Any:
+        return make_completed_booking(self.customer, self.service).pk
+
+    @cached_property
+    def review(self) -> Any:
+        return make_review(self.customer, self.service)
+
+    @cached_property
+    def review_id(self) -> Any:
+        return self.review.pk
+
+    @cached_property
+    def reviewed_id(self) -> Any:
+        return self.review.booking_id
 
     @cached_property
     def payment_id(self) -> Any:
@@ -163,6 +195,18 @@ class World:
     @cached_property
     def notification_id(self) -> Any:
         return make_notification(self.customer.pk).pk
+
+    @cached_property
+    def webhook(self) -> Any:
+        return make_webhook(self.customer.pk)
+
+    @cached_property
+    def webhook_id(self) -> Any:
+        return self.webhook.pk
+
+    @cached_property
+    def delivery_id(self) -> Any:
+        return make_webhook_delivery(self.webhook).pk
 
     @cached_property
     def file_id(self) -> Any:
@@ -211,6 +255,9 @@ ELSEWHERE = {
     "listSlots/inactive": {"service_id": "inactive_id"},
     "getUser/provider": {"user_id": "provider_id"},
     "deleteDocument": {"file_id": "document_id"},
+    "createReview/completed": {"booking_id": "completed_id"},
+    "getReview": {"booking_id": "reviewed_id"},
+    "listReviews/inactive": {"service_id": "inactive_id"},
 }
 QUERIES = {"listSlots": "?from=2030-01-01T00:00:00Z&to=2030-01-02T00:00:00Z", "unsubscribe": "?token=unknown"}
 QUERIES |= {"explainSlot": "?start=2030-01-01T00:00:00Z", "getRefundQuote": "?bookingId={bookingId}"}
@@ -248,8 +295,12 @@ def body_of(operation: str, world: World) -> Any:
         "createBooking": {"serviceId": str(world.service_id), "scheduledAt": start},
         "cancelBooking": {},
         "rescheduleBooking": {"scheduledAt": start},
+        "createReview": {"rating": 5},
+        "replyToReview": {"reply": "Thank you."},
         "createRefund": {},
         "createPayout": {"currency": "USD"},
+        "createWebhook": {"url": "https://hooks.example.com/"},
+        "changeWebhook": {"isActive": False},
         "setNotificationPreferences": {"items": [{"type": "booking.created", "email": False}]},
     }
     if operation == "createPayment":
@@ -299,8 +350,9 @@ def test_who_may(case):
 @pytest.mark.django_db
 def test_lists_are_ones_own():
     world = World()
-    ids = {str(one) for one in (world.booking_id, world.payment_id, world.notification_id, world.session_id)}
-    lists = ("listBookings", "listPayments", "listNotifications", "listSessions")
+    mine = (world.booking_id, world.payment_id, world.notification_id, world.session_id, world.webhook_id)
+    ids = {str(one) for one in mine}
+    lists = ("listBookings", "listPayments", "listNotifications", "listSessions", "listWebhooks")
 
     def shown(caller: str) -> set[str]:
         client = world.client(caller)

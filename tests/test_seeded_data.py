@@ -29,6 +29,8 @@ from marketplace_catalog.models import Category, Service
 from marketplace_kit import clock
 from marketplace_kit.money import is_exact, rounded
 from marketplace_kit.testing import JsonClient
+from marketplace_reviews.actions import recount
+from marketplace_reviews.models import Review
 from marketplace_scheduling.models import Reservation, ScheduleException
 
 SMALL = {"services": 120, "providers": 9, "customers": 25, "bookings": 260, "seed": 1, "today": date(2026, 3, 4)}
@@ -171,6 +173,21 @@ def test_a_providers_share_is_his_once_the_booking_is_over():
     assert any(row.available for row in balances)
 
 
+def test_services_are_rated_by_the_reviews_of_completed_bookings():
+    plan = seeded(bookings=600)
+
+    assert recount() == 0
+    rated = Service.objects.exclude(rating_count=0)
+    assert sum(rated.values_list("rating_count", flat=True)) == Review.objects.count() > 50
+    assert set(Review.objects.values_list("rating", flat=True)) == {1, 2, 3, 4, 5}
+    for review in Review.objects.select_related("booking"):
+        booking = review.booking
+        assert (review.service_id, review.author_id) == (booking.service_id, booking.customer_id)
+        assert booking.status == Status.COMPLETED
+        assert booking.updated_at <= review.created_at <= review.updated_at <= plan.end
+        assert (review.updated_at > review.created_at) <= (review.reply is not None)
+
+
 def test_amounts_have_the_decimals_of_their_currency():
     seeded()
     amounts = [
@@ -296,7 +313,8 @@ NEEDS = {
 
 def test_every_read_of_the_interface_answers_on_it():
     seeded()
-    payment = Payment.objects.filter(booking__service__in=Service.objects.listed()).first()
+    reviewed = Review.objects.filter(service__in=Service.objects.listed()).values("booking")
+    payment = Payment.objects.filter(booking__in=reviewed).first()
     booking = payment.booking
     keys = {"serviceId": booking.service_id, "bookingId": booking.pk, "paymentId": payment.pk}
     keys["userId"] = booking.provider_id

@@ -251,7 +251,7 @@ def test_two_side_by_side(shared: System, make: Callable[..., System]) -> None:
 # --- what dies is started again ---
 
 
-@pytest.mark.parametrize("words", [("granian",), ("uvicorn",), ("django", "worker"), ("caddy", "run")])
+@pytest.mark.parametrize("words", [("cli api",), ("cli stream",), ("cli worker",), ("caddy", "run")])
 def test_a_process_that_dies_is_started_again(shared: System, words: tuple[str, ...]) -> None:
     before, said = named(shared.data_dir, *words), shared.log.read_text()
     before[0].kill()

@@ -16,6 +16,9 @@ from marketplace_kit import clock
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.testing import run_jobs
 from marketplace_notifications.models import Notification
+from marketplace_reviews import actions as reviews
+from marketplace_reviews.models import Review
+from marketplace_reviews.testing import make_completed_booking, make_review
 
 pytestmark = pytest.mark.django_db
 
@@ -120,6 +123,43 @@ def test_a_refund_to_its_customer(people, booking):
     assert told == [("provider", "booking.cancelled"), ("customer", "refund.succeeded")]
 
 
+def test_a_review_to_its_provider(people):
+    done = make_completed_booking(people["customer"], make_service(people["provider"]))
+    run_jobs()
+
+    def review():
+        reviews.create_review(people["customer"], done, 4, "A secret of hers.")
+
+    assert told_by(people, review) == [("provider", "review.created")]
+    told = Notification.objects.get(type="review.created")
+    about = {"bookingId": str(done.pk), "serviceId": str(done.service_id)}
+    assert told.data == {"reviewId": str(Review.objects.get().pk), **about}
+    assert "4 of 5" in told.body
+    assert "secret" not in f"{told.title} {told.body} {told.context}"
+
+
+def test_who_has_left_is_told_of_no_review(people):
+    done = make_completed_booking(people["customer"], make_service(people["provider"]))
+    User.objects.filter(pk=people["provider"].pk).update(is_active=False)
+
+    assert told_by(people, lambda: reviews.create_review(people["customer"], done, 4)) == []
+    assert Review.objects.count() == 1
+
+
+def test_of_who_leaves_the_words_go_and_the_ratings_stay(people):
+    from marketplace_accounts.signals import user_erased
+
+    service = make_service(people["provider"])
+    review = make_review(people["customer"], service, 4, "A secret of hers.")
+    reviews.reply_to_review(people["provider"], review, "A secret of his.")
+    for side in ("customer", "provider"):
+        user_erased.send(sender=User, user_id=people[side].pk)
+
+    review.refresh_from_db()
+    assert (review.comment, review.reply, review.rating) == (None, None, 4)
+    assert Service.objects.get().rating.average == 4
+
+
 def test_what_is_told_names_what_it_is_about(people, booking):
     payment = billing.pay(people["customer"], booking, "mock_success")
     told = Notification.objects.get(user=people["provider"], type="payment.succeeded")
@@ -216,3 +256,15 @@ def test_an_export_holds_all_that_is_held(people, booking):
         assert len(held["services"]) == (side == "provider")
     assert [h["action"] for h in export(people["customer"].pk)["bookingHistory"]] == ["created", "cancelled"]
     assert export(people["stranger"].pk)["bookings"] == []
+
+
+def test_an_export_holds_reviews_and_replies(people):
+    from marketplace_accounts.personal_data import export
+
+    review = make_review(people["customer"], make_service(people["provider"]), 4, "Good.")
+    reviews.reply_to_review(people["provider"], review, "Thank you.")
+
+    held = {side: export(person.pk) for side, person in people.items()}
+    assert [r["comment"] for r in held["customer"]["reviews"]] == ["Good."]
+    assert [r["reply"] for r in held["provider"]["reviewReplies"]] == ["Thank you."]
+    assert held["provider"]["reviews"] == held["stranger"]["reviews"] == held["customer"]["reviewReplies"] == []

@@ -1,8 +1,10 @@
-"""The worker's jobs: what one of them defers is part of what it does, as in a request."""
+"""The worker's jobs: what one of them defers is part of what it does, as in a request; and none waits for strangers."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,23 +18,44 @@ pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 @pytest.fixture(autouse=True)
 def _no_other_jobs(transactional_db):
+    """Nor ours for others, who don't know these tasks."""
+    forget_jobs()
+    yield
+    forget_jobs()
+
+
+def forget_jobs():
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
 
 
-def work(task):
+def work(task, **arguments):
     """Have a worker of its own process do the task and all that follows from it; the ends of what followed."""
-    app.configure_task(task).defer()
+    app.configure_task(task).defer(**arguments)
+    with worker() as process:
+        assert process.wait(60) == 0
+    assert set(ends(task)) == {"succeeded"}  # a periodic one may have been due as well
+    return ends("tests.follow_up")
+
+
+def worker(*arguments):
     url = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}"))
-    subprocess.run(
-        [sys.executable, "-m", "tests.working"],
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.working", *map(str, arguments)],
         cwd=Path(__file__).parent.parent,
         env=os.environ | {"DATABASE_URL": url, "PYTHONPATH": os.pathsep.join(("project", "."))},
-        check=True,
-        timeout=60,
     )
-    assert [*ProcrastinateJob.objects.filter(task_name=task).values_list("status", flat=True)] == ["succeeded"]
-    return [*ProcrastinateJob.objects.filter(task_name="tests.follow_up").values_list("status", flat=True)]
+
+
+def ends(task):
+    return [*ProcrastinateJob.objects.filter(task_name=task).values_list("status", flat=True)]
+
+
+def until(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
 
 
 def test_a_job_that_is_rolled_back_defers_nothing():
@@ -41,3 +64,33 @@ def test_a_job_that_is_rolled_back_defers_nothing():
 
 def test_control_a_job_that_commits_defers():
     assert work("tests.done") == ["succeeded"]
+
+
+def test_jobs_that_are_long_over_are_deleted():
+    work("tests.done")
+    with connection.cursor() as cursor:
+        follow_up = "(SELECT id FROM procrastinate_jobs WHERE task_name = 'tests.follow_up')"
+        cursor.execute(f"UPDATE procrastinate_events SET at = at - interval '4 days' WHERE job_id = {follow_up}")
+
+    assert work("marketplace.forget_jobs", timestamp=0) == []
+    assert ends("tests.done") == ["succeeded"]
+
+
+def test_webhooks_that_hang_hold_up_nothing_else(tmp_path):
+    flag = tmp_path / "over"
+    for _ in range(12):
+        app.configure_task("tests.hang", queue="webhooks").defer()
+    with worker(flag) as process:
+        try:
+            until(lambda: ends("tests.hang").count("doing") == 4)
+            for _ in range(12):
+                app.configure_task("tests.done").defer()
+            until(lambda: ends("tests.follow_up") == ["succeeded"] * 12)
+            assert ends("tests.hang").count("doing") == 4
+            # What is under way may finish.
+            process.send_signal(signal.SIGTERM)
+            flag.touch()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+    assert "doing" not in ends("tests.hang")

@@ -1,11 +1,18 @@
-"""The worker, with tasks that defer another one inside their transaction: `python -m tests.working`."""
+"""The worker, with tasks of tests: `python -m tests.working [FLAG]`.
+
+Some defer another one inside their transaction. With a flag, a file, it does not end by itself: then there are webhooks
+that hang until the file is there.
+"""
 
 import os
+import sys
+import time
+from pathlib import Path
 
 import django
 
 
-def register() -> None:
+def register(flag: str) -> None:
     """Tasks of this process alone."""
     from django.db import transaction
     from procrastinate.contrib.django import app
@@ -15,6 +22,11 @@ def register() -> None:
     @app.task(name="tests.follow_up")
     def follow_up() -> None:
         """What the others defer."""
+
+    @app.task(name="tests.hang", queue="webhooks")
+    def hang() -> None:
+        while not Path(flag).exists():
+            time.sleep(0.02)
 
     @app.task(name="tests.undone")
     def undone() -> None:
@@ -33,5 +45,6 @@ if __name__ == "__main__":
     django.setup()
     from django.core.management import call_command
 
-    register()
-    call_command("worker", one_shot=True)
+    given = sys.argv[1:]
+    register(*given or [""])
+    call_command("worker", one_shot=not given)

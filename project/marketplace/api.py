@@ -1,9 +1,12 @@
 """The one API: which package answers below which path."""
 
+from pathlib import Path
+
 from marketplace_billing.exceptions import OpenPayments
 from marketplace_booking.exceptions import OpenBookings
 from marketplace_kit.api import Api
 
+from . import guide
 from .auth import AccessToken
 from .health import router as health
 
@@ -21,6 +24,9 @@ api = Api(
     description=DESCRIPTION,
     auth=AccessToken(),
     urls_namespace="api",
+    servers=guide.SERVERS,
+    openapi_extra=guide.EXTRA,
+    examples=Path(__file__).with_name("examples.json"),
     also_refused={"eraseMe": (OpenBookings, OpenPayments)},  # by the wiring
 )
 api.add_router("/v1/auth", "marketplace_accounts.auth_api.router")
@@ -28,5 +34,7 @@ api.add_router("/v1/users", "marketplace_accounts.api.router")
 api.add_router("/v1/services", "marketplace_catalog.api.router")
 api.add_router("/v1/bookings", "marketplace_booking.api.router")
 api.add_router("/v1/payments", "marketplace_billing.api.router")
+# Reviews lie at what they are about: its paths are whole, `/services/{id}/reviews` and the like.
+api.add_router("/v1", "marketplace_reviews.api.router")
 api.add_router("/v1/notifications", "marketplace_notifications.api.router")
 api.add_router("/health", health)

@@ -15,6 +15,10 @@ from marketplace_kit.exceptions import Unauthenticated
 class AccessToken(HttpBearer):
     """The middleware resolves the token into `request.user`; here it is only asked whether there was one."""
 
+    openapi_description = (
+        "The `access` token of a Session, a JWT, as `Authorization: Bearer …`. It is good for 15 minutes: get the next"
+        " by `POST /api/v1/auth/refresh`. Where signing in is optional, a bad token is refused all the same."
+    )
     refusals = (TokenNotValid,)
 
     def __call__(self, request: HttpRequest) -> bool:

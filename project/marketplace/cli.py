@@ -7,7 +7,9 @@ from .running import bytecode, servers
 from .running.datadir import VARIABLE, CannotStartError, DataDir, chosen
 
 # Commands that talk to no server of ours. `demo` starts a whole system, or is told where one is.
-SERVERLESS = ("help", "version", "openapi", "check", "collectstatic", "makemigrations", "demo")
+SERVERLESS = ("help", "version", "openapi", "secrets", "check", "collectstatic", "makemigrations", "demo")
+# Commands that are a process of the system: the settings differ a little for each.
+PROCESSES = ("api", "stream", "worker")
 ASKS_FOR_HELP = ("-h", "--help", "--version")
 REFUSED = 2
 
@@ -33,6 +35,8 @@ def run(argv: list[str], data: DataDir) -> None:
     elif command == "up":
         up(argv, data)
     else:
+        if command in PROCESSES:
+            os.environ["MARKETPLACE_PROCESS"] = command
         if bytecode.is_lost() and data.bytecode.exists():
             bytecode.keep_in(data.bytecode)
         with servers.provided(data):

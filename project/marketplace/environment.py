@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
+from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -9,6 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 from marketplace_kit.rates import parse
 
 env = environ.Env()
+
+# Which of the processes that serve we are: api, stream or worker; empty in a command that somebody types.
+PROCESS: str = env.str("MARKETPLACE_PROCESS", default="")
 
 SHORTEST = 32  # characters of a key that something is signed with
 # What examples and tutorials have where a secret belongs.
@@ -67,6 +72,21 @@ def rate(name: str, default: str) -> str:
     except ValueError as error:
         raise ImproperlyConfigured(f"The environment variable {variable}: {error}") from error
     return value
+
+
+def postgres_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """How PostgreSQL treats our connections. A DATABASE_URL that has `options` of its own has decided that itself.
+
+    Nobody waits for ever for a lock, a migration neither: whoever queues behind it would wait as well. What serves
+    also ends its statements in time; a command that somebody types may take its own.
+    """
+    limits = {"lock_timeout": env.float("DATABASE_LOCK_TIMEOUT", default=10)}
+    if PROCESS:
+        limits["statement_timeout"] = env.float("DATABASE_STATEMENT_TIMEOUT", default=30)
+        limits["idle_in_transaction_session_timeout"] = env.float("DATABASE_IDLE_TIMEOUT", default=60)
+    options = " ".join(f"-c {name}={seconds * 1000:.0f}" for name, seconds in limits.items() if seconds)
+    known = {"application_name": f"marketplace {PROCESS}".strip(), "connect_timeout": 5}
+    return {**known, **({"options": options} if options else {}), **given}
 
 
 def _weak(name: str, fault: str) -> ImproperlyConfigured:

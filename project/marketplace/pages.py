@@ -1,9 +1,22 @@
-"""The small pages that links in mails lead to, where a project has none of its own."""
+"""The live page, and the small pages that links in mails lead to, where a project has none of its own."""
 
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.views.decorators.http import require_safe
+
+from .seeding import demo_sign_ins
+
+
+@require_safe
+def live(request: HttpRequest) -> HttpResponse:
+    """What is running, and what happens, as it happens. Where demo data is there, its users can be tried."""
+    try:
+        demo = demo_sign_ins()
+    except Error:  # the page itself tells that the database is away
+        demo = None
+    return render(request, "pages/live.html", {"demo": demo})
 
 
 @require_safe
@@ -17,6 +30,7 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
 
 
 urlpatterns = [
+    path("", live),
     path("password/reset", page, {"name": "password_reset"}),
     path("email/verify", page, {"name": "email_verify"}),
 ]

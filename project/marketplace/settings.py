@@ -1,10 +1,13 @@
 """Django's settings. Whatever differs between machines comes from the environment; `.env.example` lists it all."""
 
+import os
 from decimal import Decimal
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -13,7 +16,7 @@ from marketplace_accounts.jwt import jwt_settings
 from marketplace_kit.databases import from_url
 from marketplace_kit.logs import logging_config
 
-from .environment import env, needed, rate, signing_key, webhook_secret
+from .environment import PROCESS, env, needed, postgres_options, rate, signing_key, webhook_secret
 
 HERE = Path(__file__).parent
 
@@ -24,7 +27,13 @@ SECRET_KEY = signing_key("SECRET_KEY", debug=DEBUG)
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 _public = urlsplit(PUBLIC_URL)
 IS_HTTPS = _public.scheme == "https"
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[_public.hostname or "127.0.0.1", "127.0.0.1", "localhost", "[::1]"])
+# Where the mock gateway's webhooks go: through PUBLIC_URL, unless the worker reaches the API by a shorter way only.
+MOCK_WEBHOOK_URL = env.str("MOCK_GATEWAY_WEBHOOK_URL", default="") or f"{PUBLIC_URL}/api/v1/payments/webhooks/mock"
+ALLOWED_HOSTS = [
+    *(env.list("ALLOWED_HOSTS", default=[]) or [_public.hostname or "127.0.0.1"]),
+    # Those who look whether we live, and the gateway, call us by names of their own.
+    *("127.0.0.1", "localhost", "[::1]", urlsplit(MOCK_WEBHOOK_URL).hostname or "localhost"),
+]
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
@@ -48,11 +57,13 @@ INSTALLED_APPS = [
     "marketplace_booking",
     "marketplace_billing",
     "marketplace_billing.gateways.mock",
+    "marketplace_reviews",
     "marketplace_notifications",
     "marketplace",
 ]
 
 MIDDLEWARE = [
+    "marketplace.proxies.believe_trusted",
     "marketplace_kit.middleware.request_context",
     # Outside of what answers errors: a browser shows a page no answer without these headers.
     "corsheaders.middleware.CorsMiddleware",
@@ -95,12 +106,18 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- the parts it runs on ---
 
+# API and stream may go through a pooler; the worker's LISTEN and migrations need a session of their own.
+_direct = "" if PROCESS in ("api", "stream") else env.str("DATABASE_DIRECT_URL", default="")
+_database = from_url(_direct or needed("DATABASE_URL"))
 DATABASES = {
     "default": {
-        **from_url(needed("DATABASE_URL")),
+        **_database,
+        "OPTIONS": postgres_options(_database["OPTIONS"]),
         # A new connection costs 4 to 8 ms of database CPU, so each thread keeps its own.
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
+        # A cursor that outlives its transaction is lost behind a pooler.
+        "DISABLE_SERVER_SIDE_CURSORS": not _direct and bool(env.str("DATABASE_DIRECT_URL", default="")),
     }
 }
 CACHE_URL = needed("CACHE_URL")
@@ -176,15 +193,21 @@ NINJA_JWT = jwt_settings(signing_key("JWT_SIGNING_KEY", debug=DEBUG, other_than=
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="marketplace <no-reply@localhost>")
 
 
+SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+
+
 def mailer(smtp: str) -> dict[str, Any]:
-    """SMTP where a URL names a server, else one file per message."""
+    """SMTP where a URL names a server, else one file per message. ImproperlyConfigured."""
     if not smtp:
         folder = env.str("EMAIL_FILE_PATH", default=".marketplace/mail")
         return {"BACKEND": "marketplace_kit.mail.FileBackend", "OPTIONS": {"file_path": folder}}
     url = urlsplit(smtp)
+    if url.scheme not in SMTP_PORTS or not url.hostname:
+        # Another scheme must not quietly mean a connection without TLS.
+        raise ImproperlyConfigured(f"EMAIL_URL must begin with {', '.join(f'{scheme}://' for scheme in SMTP_PORTS)}.")
     options: dict[str, Any] = {
         "host": url.hostname,
-        "port": url.port or {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}[url.scheme],
+        "port": url.port or SMTP_PORTS[url.scheme],
         "use_tls": url.scheme == "smtp+tls",
         "use_ssl": url.scheme == "smtp+ssl",
         "timeout": 20,
@@ -201,7 +224,8 @@ MAILERS = {"default": mailer(env.str("EMAIL_URL", default=""))}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = IS_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^api/health/"]
+# A redirected POST would arrive as a GET; and these are signed, and tell nothing.
+SECURE_REDIRECT_EXEMPT = [r"^api/health/", r"^api/v1/payments/webhooks/"]
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_HTTPS
 SECURE_HSTS_PRELOAD = IS_HTTPS
@@ -254,6 +278,28 @@ CORS_EXPOSE_HEADERS = (
 
 LOGGING = logging_config(env.str("LOG_LEVEL", default="INFO"), env.str("LOG_FORMAT", default="json"))
 
+# --- watching it ---
+
+METRICS_PORT = env.int("METRICS_PORT", default=0)
+METRICS_HOST = env.str("METRICS_HOST", default="") or "127.0.0.1"
+METRICS_FOLDER = env.str("METRICS_FOLDER", default="") or f"{gettempdir()}/marketplace-metrics-{METRICS_PORT}"
+if METRICS_PORT:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_FOLDER  # by which its client decides how it counts, when imported
+# OpenTelemetry's own variable, as all of them: what else it knows is said with OTEL_ too.
+TRACES = bool(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""))
+# Outside of all the others, so that they see what the others answer.
+MIDDLEWARE = [
+    *(["marketplace.watching.requests.count"] if METRICS_PORT else []),
+    *(["marketplace.watching.tracing.trace_requests"] if TRACES else []),
+    *MIDDLEWARE,
+]
+STREAM_MIDDLEWARE = [
+    *(["marketplace.watching.requests.count_openings"] if METRICS_PORT else []),
+    *(["marketplace.watching.tracing.trace_openings"] if TRACES else []),
+    "marketplace.middleware.cors",
+    "marketplace.middleware.stream_edge",
+]
+
 # --- the packages ---
 
 KIT = {
@@ -296,7 +342,7 @@ BILLING = {
     "FEE_PERCENT": Decimal(env.str("PLATFORM_FEE_PERCENT", default="10")),
     "IS_PROVIDER": "marketplace.wiring.is_provider",
     "MOCK_WEBHOOK_SECRET": MOCK_GATEWAY_WEBHOOK_SECRET,
-    "MOCK_WEBHOOK_URL": f"{PUBLIC_URL}/api/v1/payments/webhooks/mock",
+    "MOCK_WEBHOOK_URL": MOCK_WEBHOOK_URL,
 }
 NOTIFICATIONS = {
     # Every type, and the channels that a user who chose nothing gets it on.
@@ -313,13 +359,19 @@ NOTIFICATIONS = {
             "payment.failed",
             "refund.succeeded",
             "payout.paid",
+            "review.created",
+            "webhook.disabled",
         )
     },
+    "FACTS_OF": "marketplace.mails.facts_of",
+    "PARTS_OF": "marketplace.mails.parts_of",
     "PUBLIC_URL": PUBLIC_URL,
+    "PREFERENCES_URL": f"{PUBLIC_URL}/#preferences",
     "UNSUBSCRIBE_URL": f"{PUBLIC_URL}/api/v1/notifications/unsubscribe",
     "HINTS_URL": f"{_cache_server}/0",
     "AUTHENTICATE_STREAM": "marketplace.auth.stream_viewer",
     "SESSIONS_ENDED": "marketplace.auth.sessions_ended",
+    "WEBHOOK_ALLOW_PRIVATE": env.bool("WEBHOOK_ALLOW_PRIVATE", default=False),
 }
 EVENTSTREAM_STORAGE_CLASS = "marketplace_notifications.storage.NotificationStorage"
 EVENTSTREAM_CHANNELMANAGER_CLASS = "marketplace_notifications.storage.OwnChannel"

@@ -2,7 +2,6 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
 
 from . import admin_sign_in
 from .api import api
@@ -12,5 +11,4 @@ urlpatterns = [
     path("admin/login/", admin_sign_in.sign_in),
     path("admin/", admin.site.urls),
     path("", include("marketplace.pages")),
-    path("", RedirectView.as_view(url="/api/docs")),
 ]

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from django.core.wsgi import get_wsgi_application
 
+from .watching.start import start
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
+os.environ.setdefault("MARKETPLACE_PROCESS", "api")
 
 LARGEST_BODY = 22_000_000  # bytes; as the front has it
 
@@ -28,3 +31,4 @@ def with_length(application: "WSGIApplication") -> "WSGIApplication":
 
 
 application = with_length(get_wsgi_application())
+start("api")

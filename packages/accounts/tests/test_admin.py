@@ -104,9 +104,43 @@ def test_sessions_are_ended(browser: Client) -> None:
     assert session.end_reason == "by_staff"
 
 
-def test_staff_can_not_make_themselves_more(boss: User) -> None:
-    helper = User.objects.create_user("helper@example.com", PASSWORD, is_staff=True)
-    helper.user_permissions.set(Permission.objects.filter(codename__in=["change_user", "view_user", "delete_user"]))
+@pytest.fixture
+def helper() -> User:
+    """Staff that may look at users and sessions, and change users."""
+    helper = User.objects.create_user("helper@example.com", is_staff=True)
+    rights = ["change_user", "view_user", "delete_user", "view_session"]
+    helper.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    return helper
+
+
+def test_sessions_are_ended_by_whoever_may_change_them(helper: User) -> None:
+    session = make_session(make_user())[0]
+    client = Client()
+    client.force_login(helper)
+    form = {"action": "end", "_selected_action": [str(session.pk)]}
+    client.post(SESSIONS, form)
+    session.refresh_from_db()
+    assert session.ended_at is None
+    helper.user_permissions.add(
+        Permission.objects.get(codename="change_session", content_type__app_label="marketplace_accounts")
+    )
+    client.post(SESSIONS, form)
+    session.refresh_from_db()
+    assert session.end_reason == "by_staff"
+
+
+def test_users_are_found_by_address_key_and_name(browser: Client) -> None:
+    user = make_user("Grace@Example.com", profile={"first_name": "Grace", "last_name": "Hopper"})
+    make_user("other@example.com")
+    for term in ("GRACE@", "grace@example.com", str(user.pk), "hopp", "grace hopper"):
+        assert [found.pk for found in browser.get(USERS, {"q": term}).context["cl"].result_list] == [user.pk], term
+    session = make_session(user, ip="203.0.113.7")[0]
+    for term in ("203.0.113.7", "grace@example.com", str(session.pk), str(user.pk)):
+        found = browser.get(SESSIONS, {"q": term}).context["cl"].result_list
+        assert [row.pk for row in found] == [session.pk], term
+
+
+def test_staff_can_not_make_themselves_more(boss: User, helper: User) -> None:
     client = Client()
     client.force_login(helper)
     form = {"role": "customer", "is_active": "on", "is_superuser": "on"}
@@ -114,9 +148,10 @@ def test_staff_can_not_make_themselves_more(boss: User) -> None:
     client.post(f"{USERS}{helper.pk}/change/", form)
     helper.refresh_from_db()
     assert not helper.is_superuser
-    assert client.get(f"{USERS}{boss.pk}/password/").status_code == 403
-    assert client.post(f"{USERS}{boss.pk}/change/", form).status_code == 403
-    assert client.post(f"{USERS}{boss.pk}/delete/").status_code == 403
+    for above in (boss, make_user(is_staff=True)):
+        assert client.get(f"{USERS}{above.pk}/password/").status_code == 403
+        assert client.post(f"{USERS}{above.pk}/change/", form).status_code == 403
+        assert client.post(f"{USERS}{above.pk}/delete/").status_code == 403
 
 
 # --- the command ---

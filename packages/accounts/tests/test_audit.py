@@ -149,6 +149,21 @@ def test_an_administrator_made_by_command(audit, monkeypatch, capsys):
     assert audit() == [{"action": "admin_created", "user_id": str(User.objects.get().pk)}]
 
 
+def test_an_administrator_made_by_djangos_command(audit, monkeypatch):
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
+    call_command("createsuperuser", email="root@example.com", interactive=False, verbosity=0)
+
+    assert audit() == [{"action": "admin_created", "user_id": str(User.objects.get().pk)}]
+
+
+def test_sessions_that_staff_ends(admin, user, audit):
+    session = make_session(user)[0]
+    admin[0].post("/admin/marketplace_accounts/session/", {"action": "end", "_selected_action": [str(session.pk)]})
+
+    (line,) = audit()
+    assert (line["action"], line["session_ids"]) == ("sessions_ended_by_staff", [str(session.pk)])
+
+
 def test_what_is_undone_is_not_told(audit, monkeypatch):
     def fail(*args: object, **kwargs: object) -> None:
         raise ZeroDivisionError

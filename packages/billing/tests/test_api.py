@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
+from marketplace_billing import actions
 from marketplace_billing.models import Payment, Refund
 from marketplace_billing.testing import make_payment
 from marketplace_booking import actions as bookings
@@ -84,6 +85,18 @@ def test_what_is_free_cancelled_or_lapsed_cant_be_paid(provider, customer, sign_
         assert (answer.status_code, answer.json()["code"]) == (409, "booking_not_payable")
 
 
+def test_nobody_is_paid_who_has_left(provider, customer, sign_in, monkeypatch):
+    booking = make_booking(customer, make_service(provider))
+    bookings.confirm_booking(provider, booking)
+    with clock.frozen(booking.scheduled_at):
+        bookings.complete_booking(provider, booking)
+    monkeypatch.setattr(actions, "all_there", lambda *user_ids: provider.pk not in user_ids)
+
+    answer = sign_in(customer).post("/api/payments", body_of(booking))
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "booking_not_payable")
+
+
 def test_only_the_customer_pays(provider, customer, sign_in, django_user_model):
     booking = make_booking(customer, make_service(provider))
     stranger = django_user_model.objects.create(login="x")
@@ -129,8 +142,6 @@ def test_a_cancelled_booking_refunds_itself(provider, customer, sign_in, who, ah
 
 
 def test_a_payment_that_settles_after_the_cancellation_is_given_back_whole(provider, customer):
-    from marketplace_billing import actions
-
     booking = make_booking(customer, make_service(provider), a_start(timedelta(hours=1)))
     payment = actions.start_payment(customer, booking, "mock_success")
     bookings.cancel_booking(customer, booking)
@@ -168,6 +179,26 @@ def test_an_amount_to_give_back_must_make_sense(provider, customer, sign_in, amo
     assert answer.status_code == 422, answer.content
     assert answer.json()["errors"][0]["pointer"] == "/amount"
     assert not Refund.objects.exists()
+
+
+def test_all_is_given_back_where_nothing_is_said(provider, customer, sign_in):
+    payment = make_payment(customer, make_service(provider))
+
+    answer = sign_in(provider).post(f"/api/payments/{payment.pk}/refunds")
+
+    assert (answer.status_code, answer.json()["amount"], answer.json()["reason"]) == (201, 50.0, None)
+
+
+def test_a_part_of_a_cent_is_told_before_what_conflicts(provider, customer, sign_in):
+    payment = make_payment(customer, make_service(provider), method="mock_pending")
+    path, seller = f"/api/payments/{payment.pk}/refunds", sign_in(provider)
+
+    answers = [seller.post(path, {"amount": amount}) for amount in (0.001, 0.01)]
+
+    assert [(a.status_code, a.json()["code"]) for a in answers] == [
+        (422, "validation_error"),
+        (409, "payment_not_refundable"),
+    ]
 
 
 def test_who_may_give_back_and_what(provider, customer, sign_in, django_user_model):

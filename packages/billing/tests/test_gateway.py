@@ -16,7 +16,6 @@ from marketplace_billing.gateways.mock.models import MockCharge, MockRefund
 from marketplace_billing.gateways.mock.outcomes import CHARGES, REFUNDS
 from marketplace_billing.gateways.mock.tasks import tell
 from marketplace_billing.gateways.protocol import GatewayError, Kind
-from marketplace_billing.gateways.signatures import BadSignature, verified
 from marketplace_billing.models import GatewayEvent, Payment, Refund
 from marketplace_billing.testing import make_payment
 from marketplace_booking import actions as bookings
@@ -24,6 +23,7 @@ from marketplace_booking.testing import make_booking
 from marketplace_catalog.testing import make_service
 from marketplace_kit import clock
 from marketplace_kit.testing import run_jobs
+from marketplace_kit.webhooks import BadSignature, verified
 
 pytestmark = pytest.mark.django_db
 LATE = actions.patience() * 2

@@ -9,8 +9,10 @@ ROOT_URLCONF = "tests.urls"
 USE_TZ = True
 AUTH_USER_MODEL = "people.Person"
 INSTALLED_APPS = [
+    "django.contrib.admin",
     "django.contrib.contenttypes",
     "django.contrib.auth",
+    "django.contrib.messages",
     "django.contrib.sessions",
     "django.contrib.postgres",
     "procrastinate.contrib.django",
@@ -26,6 +28,20 @@ MIDDLEWARE = [
     "marketplace_kit.middleware.api_errors",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
 ]
 DATABASES = {"default": from_url(os.environ["DATABASE_URL"])}
 CATALOG = {"IS_PROVIDER": lambda user: user.sells}

@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from marketplace_booking import actions
 from marketplace_booking.models import Booking
 from marketplace_booking.testing import a_start, make_booking
+from marketplace_catalog import actions as catalog
 from marketplace_catalog.models import Service
 from marketplace_catalog.testing import make_service
 from marketplace_kit import clock
@@ -57,10 +59,9 @@ def test_the_terms_stay_as_they_were_agreed(provider, customer, sign_in):
     service = make_service(provider)
     booking = make_booking(customer, service)
     changed = {"price": 99, "currency": "EUR", "duration": 30, "timezone": "Asia/Tokyo", "cancellationPolicy": "strict"}
-    from marketplace_catalog import actions
 
-    actions.change_service(provider, service, {"price": booking.total_amount * 2, "currency": "EUR", "duration": 30})
-    actions.delete_service(provider, service)
+    catalog.change_service(provider, service, {"price": booking.total_amount * 2, "currency": "EUR", "duration": 30})
+    catalog.delete_service(provider, service)
 
     body = sign_in(customer).get(f"/api/bookings/{booking.pk}").json()
 
@@ -95,6 +96,18 @@ def test_nobody_books_his_own(provider, sign_in):
     answer = sign_in(provider).post("/api/bookings", body_of(make_service(provider)))
 
     assert (answer.status_code, answer.json()["code"]) == (409, "own_service")
+
+
+def test_what_could_never_be_booked_is_told_before_what_conflicts(provider, customer, sign_in):
+    service = make_service(provider)
+    cancelled = actions.cancel_booking(customer, make_booking(customer, service))
+    yesterday = {"scheduledAt": f"{clock.now() - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"}
+
+    own = sign_in(provider).post("/api/bookings", body_of(service) | yesterday)
+    moved = sign_in(customer).post(f"/api/bookings/{cancelled.pk}/reschedule", yesterday)
+
+    for answer in (own, moved):
+        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "in_the_past"), answer.content
 
 
 def test_what_is_not_there_cant_be_booked(provider, customer, sign_in):
@@ -182,6 +195,14 @@ def test_lists_are_the_callers_filtered_and_ordered(provider, customer, sign_in,
     assert ids(provider, "status=confirmed") == []
     span = f"from={second.scheduled_at:%Y-%m-%dT%H:%M:%SZ}&to={first.scheduled_at:%Y-%m-%dT%H:%M:%SZ}"
     assert ids(provider, f"{span}&sort=scheduledAt") == [b, c]
+
+
+@pytest.mark.parametrize("end", ["2027-01-31T00:00:00Z", "2027-02-01T00:00:00Z", "2027-02-01T01:00:00%2B01:00"])
+def test_a_span_without_a_moment_is_refused(customer, sign_in, end):
+    answer = sign_in(customer).get(f"/api/bookings?from=2027-02-01T00:00:00Z&to={end}")
+
+    assert answer.status_code == 422, answer.content
+    assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [("query/to", "empty_span")]
 
 
 @pytest.mark.parametrize("count", [1, 8])

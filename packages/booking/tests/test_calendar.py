@@ -1,11 +1,12 @@
 """A booking in somebody's own calendar."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from icalendar import Calendar
 
-from marketplace_booking import actions
+from marketplace_booking import actions, calendar
 from marketplace_booking.testing import a_start, make_booking
 from marketplace_catalog.testing import make_service
 
@@ -55,3 +56,36 @@ def test_it_is_not_for_strangers(provider, customer, sign_in, django_user_model,
     person = who and django_user_model.objects.create(login=who)
 
     assert sign_in(person).get(f"/api/bookings/{booking.pk}/calendar").status_code == status
+
+
+@pytest.mark.parametrize("address", ["mail@example.org", '"Tea, house" <mail@example.org>'])
+def test_it_can_be_sent_as_an_invitation(provider, customer, address):
+    booking = make_booking(customer, make_service(provider, title="Tea"))
+    told = [invite(booking, address)]
+    actions.confirm_booking(provider, booking)
+    actions.reschedule_booking(provider, booking, booking.scheduled_at + timedelta(days=1))
+    told.append(invite(booking, address))
+    actions.cancel_booking(customer, booking)
+    told.append(invite(booking, address))
+
+    assert [method for method, _ in told] == ["REQUEST", "REQUEST", "CANCEL"]
+    events = [event for _, event in told]
+    assert len({str(event["uid"]) for event in events}) == 1
+    assert [event["sequence"] for event in events] == [0, 2, 3]
+    assert events[1].start - events[0].start == timedelta(days=1)
+    for event in events:
+        assert (str(event["organizer"]), str(event["attendee"])) == (
+            "mailto:mail@example.org",
+            "mailto:ann@example.com",
+        )
+        assert event["attendee"].params["PARTSTAT"] == "ACCEPTED"
+
+
+def invite(booking, address):
+    """Its method and its event, by way of a JSON column."""
+    booking.refresh_from_db()
+    known = json.loads(json.dumps(calendar.facts(booking)))
+    method, content = calendar.invitation(known, address, "ann@example.com")
+    read = Calendar.from_ical(content)
+    assert read["method"] == method
+    return method, read.walk("VEVENT")[0]

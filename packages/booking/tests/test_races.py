@@ -5,13 +5,13 @@ from functools import partial
 from threading import Barrier
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections, transaction
 
 from marketplace_booking import actions
 from marketplace_booking.models import Booking
 from marketplace_booking.testing import a_start, make_booking
 from marketplace_catalog.testing import make_service
-from marketplace_kit.exceptions import DomainError
+from marketplace_kit.exceptions import DomainError, NotFound
 from marketplace_scheduling import actions as scheduling
 from marketplace_scheduling.models import Reservation, Schedule
 
@@ -77,6 +77,44 @@ def test_control_without_lock_and_constraint_several_get_it(provider, django_use
             editor.add_constraint(Reservation, constraint)
 
     assert sum(isinstance(o, Booking) for o in outcomes) > 1
+
+
+def erasable(person):
+    """Whether somebody on another connection could erase him now, without waiting."""
+
+    def look():
+        try:
+            with transaction.atomic():
+                type(person).objects.select_for_update(nowait=True).get(pk=person.pk)
+        except OperationalError:
+            return False
+        return True
+
+    return at_once(look)[0]
+
+
+def test_nobody_is_erased_while_he_is_booked(provider, customer):
+    """Who erases locks the row FOR UPDATE, waits, and then finds the booking."""
+    with transaction.atomic():
+        make_booking(customer, make_service(provider))
+        assert [erasable(person) for person in (provider, customer)] == [False, False]
+    assert erasable(provider)
+
+
+def test_control_the_foreign_keys_would_let_it_happen(provider, customer, monkeypatch):
+    monkeypatch.setattr(actions, "all_there", lambda *user_ids: True)
+    with transaction.atomic():
+        make_booking(customer, make_service(provider))
+        assert erasable(provider)
+
+
+def test_who_has_left_is_not_booked(provider, customer, monkeypatch):
+    service = make_service(provider)
+    monkeypatch.setattr(type(provider), "is_active", False)
+
+    with pytest.raises(NotFound):
+        make_booking(customer, service)
+    assert not Reservation.objects.exists()
 
 
 def test_confirm_and_cancel_exclude_each_other(provider, customer):

@@ -55,6 +55,19 @@ def test_its_own_time_counts_as_free(provider, customer, sign_in):
     assert half_an_hour_later.status_code == 200, half_an_hour_later.content
 
 
+@pytest.mark.parametrize("who", ["customer", "provider"])
+def test_to_where_it_is_already_nothing_happens(provider, customer, sign_in, who):
+    booking = actions.confirm_booking(provider, make_booking(customer, make_service(provider)))
+    before = Booking.objects.values().get()
+    person = {"customer": customer, "provider": provider}[who]
+
+    answer = move(sign_in(person), booking, booking.scheduled_at)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "confirmed"), answer.content
+    assert Booking.objects.values().get() == before  # nor is its customer's notice counted as that of a move
+    assert booking.history.count() == 2
+
+
 def test_hours_are_those_of_now_and_terms_those_of_then(provider, customer, sign_in):
     service = make_service(provider, slot_interval=60)
     booking = make_booking(customer, service)

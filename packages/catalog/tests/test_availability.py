@@ -1,6 +1,7 @@
 """Dated exceptions, and why a start can't be booked."""
 
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -41,6 +42,18 @@ def test_a_date_has_other_hours_then_none_then_the_usual(service, monday, provid
     assert mine.delete(f"{path}/{monday}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "date",
+    ["86400", "0", "1767225600", "2027-01-04T00:00:00", "2027-01-04T00:00:00Z", "20270104", "2027-1-4", "2027-02-29"]
+    + ["2027-W01-1", "today", "-2027-01-04", "12027-01-04", "2027-01-04 ", "٢٠٢٧-01-04"],
+)
+def test_a_date_is_written_as_one(service, provider, sign_in, date):
+    path = f"/api/services/{service.pk}/availability/exceptions/{quote(date)}"
+
+    for answer in (sign_in(provider).put(path, {"windows": []}), sign_in(provider).delete(path)):
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "path/date"), answer.content
+
+
 def test_only_its_provider_sets_one(service, monday, customer, sign_in, django_user_model):
     path = f"/api/services/{service.pk}/availability/exceptions/{monday}"
     other = django_user_model.objects.create(login="other", sells=True)
@@ -59,6 +72,7 @@ def test_only_its_provider_sets_one(service, monday, customer, sign_in, django_u
         ("2027-01-04", {"windows": ["00:00", "00:01"] * 13}, "/windows"),
         ("2027-01-04", {"windows": None}, "/windows"),
         ("2027-01-04", {"windows": [1, 2]}, "/windows/0"),
+        ("2027-01-04", {"windows": [{}, []]}, "/windows/0"),
         ("2027-01-04", {}, "/windows"),
         ("2027-02-30", {"windows": []}, "path/date"),
         ("tomorrow", {"windows": []}, "path/date"),

@@ -1,86 +1,24 @@
-"""Images, documents and direct uploads of a service, on the real storage."""
+"""Images and documents of a service, on the real storage."""
 
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 from uuid import uuid4
 
 import pytest
-from django.conf import settings
-from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
-from django.test import override_settings
+from tests.files import HTML, SVG, announced, in_a_row, listed, pdf, sent, upload
 
 from marketplace_catalog import actions, lifecycle
 from marketplace_catalog.models import Service, ServiceFile
 from marketplace_catalog.signals import service_changed
 from marketplace_catalog.testing import make_service
 from marketplace_kit.clock import shifted
-from marketplace_kit.exceptions import DomainError
 from marketplace_kit.testing import run_jobs
-from marketplace_media import storage
 from marketplace_media import tasks as media_tasks
 from marketplace_media.lifecycle import Kind
 from marketplace_media.models import File, Upload
-from marketplace_media.testing import make_file, make_image_bytes, make_pdf_bytes, send_form
+from marketplace_media.testing import make_file, make_image_bytes, make_pdf_bytes
 
-HTML = b"<html><script>alert(1)</script></html>"
-SVG = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"
-
-
-@pytest.fixture(autouse=True)
-def bucket():
-    yield storage._storage().bucket
-    storage._storage().bucket.objects.delete()
-
-
-@pytest.fixture
-def keys(bucket):
-    return lambda: {item.key for item in bucket.objects.all()}
-
-
-@pytest.fixture
-def service(provider):
-    return make_service(provider)
-
-
-@pytest.fixture
-def path(service):
-    return f"/api/services/{service.pk}"
-
-
-@pytest.fixture
-def mine(provider, sign_in):
-    return sign_in(provider)
-
-
-@pytest.fixture
-def other_provider(django_user_model):
-    return django_user_model.objects.create(login="other", sells=True)
-
-
-@pytest.fixture
-def storage_away():
-    return override_settings(MEDIA=settings.MEDIA | {"ENDPOINT_URL": "http://127.0.0.1:1", "TIMEOUT": 1.0})
-
-
-def upload(content=None, name="room.png"):
-    content = make_image_bytes() if content is None else content
-    return SimpleUploadedFile(name, content, content_type="image/png")
-
-
-def pdf(name="prices.pdf"):
-    return upload(make_pdf_bytes(), name)
-
-
-def in_a_row(client, path, count):
-    """The ids of so many images, uploaded one after the other."""
-    return [client.upload(f"{path}/images", upload(name=f"{n}.png")).json()["id"] for n in range(count)]
-
-
-def listed(client, path, what="images"):
-    return client.get(f"{path}/{what}").json()["items"]
+pytestmark = pytest.mark.usefixtures("bucket")
 
 
 # --- images and documents ---
@@ -316,144 +254,6 @@ def test_a_list_takes_the_same_queries_however_long(
         assert len(listed(sign_in(None), path, what)) == count
 
 
-# --- direct uploads ---
-
-
-def announced(content, kind="image", content_type="image/png", **more):
-    return {"kind": kind, "filename": "room.png", "contentType": content_type, "size": len(content)} | more
-
-
-def sent(client, path, content, *args):
-    """The path of an upload whose form was sent."""
-    answer = client.post(f"{path}/uploads", announced(content, *args))
-    assert answer.status_code == 201, answer.content
-    form = answer.json()
-    assert send_form(form["url"], form["fields"], content) == 204
-    return f"{path}/uploads/{form['uploadId']}"
-
-
-def test_an_upload_goes_past_us_and_is_completed(path, mine, sign_in, keys):
-    content = make_image_bytes("JPEG", (1000, 500), comment=b"<script>")
-    started = mine.post(f"{path}/uploads", announced(content, content_type="image/jpeg"))
-    assert started.status_code == 201, started.content
-    form = started.json()
-    assert set(form) == {"uploadId", "url", "fields", "expiresAt"}
-    assert send_form(form["url"], form["fields"], content) == 204
-    assert listed(mine, path) == []
-
-    completed = f"{path}/uploads/{form['uploadId']}/complete"
-    first, again = mine.post(completed), mine.post(completed)
-
-    assert (first.status_code, again.status_code) == (201, 200), first.content
-    assert first.json() == again.json()
-    assert listed(sign_in(None), path) == [first.json()]
-    run_jobs()
-    assert listed(mine, path)[0]["thumbnails"]
-    assert mine.post(completed).json() == listed(mine, path)[0]
-    assert len(keys()) == 3  # what arrived is gone
-
-
-def test_a_document_too(path, mine):
-    content = make_pdf_bytes()
-    answer = mine.post(sent(mine, path, content, "document", "application/pdf") + "/complete")
-    assert answer.status_code == 201, answer.content
-    assert listed(mine, path, "documents") == [answer.json()]
-    assert listed(mine, path) == []
-
-
-def test_the_form_is_for_where_clients_reach_the_storage(path, mine):
-    with override_settings(MEDIA=settings.MEDIA | {"PUBLIC_ENDPOINT_URL": "https://market.example/"}):
-        form = mine.post(f"{path}/uploads", announced(b"x")).json()
-    assert form["url"] == f"https://market.example/{settings.MEDIA['BUCKET']}"
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "pointer"),
-    [
-        ({"kind": "film"}, 422, "/kind"),
-        ({"filename": ""}, 422, "/filename"),
-        ({"filename": "x" * 256}, 422, "/filename"),
-        ({"filename": "a\0b"}, 422, "/filename"),
-        ({"size": 0}, 422, "/size"),
-        ({"size": -1}, 422, "/size"),
-        ({"size": 1.5}, 422, "/size"),
-        ({"size": 2**60}, 422, "/size"),
-        ({"key": "images/mine.png"}, 422, "/key"),
-        ({"size": 10_000_001}, 413, None),
-        ({"size": 3_000_000_000}, 413, None),
-        ({"kind": "document", "contentType": "application/pdf", "size": 20_000_001}, 413, None),
-        ({"contentType": "text/html"}, 415, None),
-        ({"contentType": "image/svg+xml"}, 415, None),
-        ({"contentType": "application/pdf"}, 415, None),
-        ({"kind": "document"}, 415, None),
-    ],
-)
-def test_what_is_announced_must_be_possible(path, mine, change, status, pointer):
-    answer = mine.post(f"{path}/uploads", announced(b"x") | change)
-
-    assert answer.status_code == status, answer.content
-    assert [e["pointer"] for e in answer.json().get("errors", [])] == ([pointer] if pointer else [])
-    assert not Upload.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("content", "args", "status"),
-    [
-        (HTML, (), 415),
-        (SVG, (), 415),
-        (make_pdf_bytes(), (), 415),
-        (make_image_bytes(size=(10_000, 5_001)), (), 422),
-        (HTML, ("document", "application/pdf"), 415),
-        (make_image_bytes(), ("document", "application/pdf"), 415),
-    ],
-)
-def test_what_arrives_is_looked_into(path, mine, keys, content, args, status):
-    completed = sent(mine, path, content, *args) + "/complete"
-
-    assert mine.post(completed).status_code == status
-    run_jobs()
-    assert not keys()
-    assert not File.objects.exists()
-    assert mine.post(completed).json()["code"] == "upload_missing"
-
-
-def test_nothing_has_arrived_yet(path, mine):
-    form = mine.post(f"{path}/uploads", announced(b"x")).json()
-    answer = mine.post(f"{path}/uploads/{form['uploadId']}/complete")
-    assert (answer.status_code, answer.json()["code"]) == (409, "upload_missing")
-
-
-def test_an_upload_belongs_to_its_service(path, mine, provider, sign_in, other_provider):
-    theirs = f"/api/services/{make_service(other_provider).pk}"
-    another = f"/api/services/{make_service(provider).pk}"
-    upload_id = sent(mine, path, make_image_bytes()).rpartition("/")[2]
-
-    for client, where in ((mine, another), (sign_in(other_provider), theirs), (sign_in(other_provider), path)):
-        assert client.post(f"{where}/uploads/{upload_id}/complete").status_code == 404
-    assert mine.post(f"{path}/uploads/{uuid4()}/complete").status_code == 404
-    assert mine.post(f"{path}/uploads/x/complete").status_code == 422
-    assert mine.post(f"{path}/uploads/{upload_id}/complete").status_code == 201
-
-
-def test_with_its_file_an_upload_is_gone(path, mine):
-    completed = sent(mine, path, make_image_bytes()) + "/complete"
-    mine.delete(f"{path}/images/{mine.post(completed).json()['id']}")
-    assert mine.post(completed).status_code == 404
-
-
-def test_a_full_service_takes_no_upload_until_there_is_room(service, path, mine, monkeypatch, keys):
-    monkeypatch.setattr(actions, "MAX_FILES", 1)
-    completed = sent(mine, path, make_image_bytes()) + "/complete"
-    file_id = in_a_row(mine, path, 1)[0]
-
-    assert mine.post(f"{path}/uploads", announced(b"x")).json()["code"] == "too_many_files"
-    assert mine.post(completed).json()["code"] == "too_many_files"
-    mine.delete(f"{path}/images/{file_id}")
-    assert mine.post(completed).status_code == 201
-    run_jobs()
-    assert len(keys()) == 3
-
-
 # --- the storage is away ---
 
 
@@ -526,111 +326,3 @@ def test_the_sweep_leaves_what_a_service_shows(path, mine, keys):
         media_tasks.sweep(0)
     assert keys() == before
     assert len(before) == 6
-
-
-# --- races ---
-
-racing = pytest.mark.django_db(transaction=True, serialized_rollback=True)
-
-
-def at_once(*acts):
-    """What each of these got, in a thread and on a connection of its own: a result, or the code of a refusal."""
-    barrier = Barrier(len(acts))
-
-    def run(act):
-        try:
-            with connection.cursor():  # connected before the start
-                barrier.wait(timeout=30)
-            return act()
-        except DomainError as error:
-            return error.code
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
-
-
-def add_at_once(provider, service, count):
-    files = [make_file(provider.pk) for _ in range(count)]
-    return at_once(*[lambda file=file: actions.add_file(provider, service, file) for file in files])
-
-
-@racing
-def test_however_many_add_at_once_there_is_never_one_too_many(provider, service, monkeypatch):
-    monkeypatch.setattr(actions, "MAX_FILES", 3)
-
-    outcomes = add_at_once(provider, service, 8)
-
-    assert outcomes.count("too_many_files") == 5
-    assert [item.position for item in ServiceFile.objects.all()] == [0, 1, 2]
-
-
-@racing
-def test_control_without_the_lock_there_are_too_many(provider, service, monkeypatch):
-    monkeypatch.setattr(actions, "MAX_FILES", 3)
-    counted, count = Barrier(8), Service.count_files
-
-    def all_count_before_anyone_writes(self, kind):
-        found = count(self, kind)
-        if found < 3:
-            counted.wait(timeout=30)
-        return found
-
-    monkeypatch.setattr(actions, "lock_row", lambda rows, key: rows.get(pk=key))
-    monkeypatch.setattr(Service, "count_files", all_count_before_anyone_writes)
-
-    add_at_once(provider, service, 8)
-
-    assert ServiceFile.objects.count() == 8
-
-
-@racing
-def test_adding_ordering_and_deleting_at_once_leaves_a_whole_list(provider, service):
-    files = [make_file(provider.pk) for _ in range(12)]
-    for file in files[:8]:
-        actions.add_file(provider, service, file)
-    ids = [file.pk for file in files[:8]]
-
-    at_once(
-        *[lambda file=file: actions.add_file(provider, service, file) for file in files[8:]],
-        *[lambda n=n: actions.remove_file(provider, service, Kind.IMAGE, ids[n]) for n in (0, 3, 7)],
-        lambda: actions.order_images(provider, service, ids[::-1]),
-    )
-
-    assert [item.position for item in ServiceFile.objects.of(service.pk, Kind.IMAGE)] == list(range(9))
-
-
-@racing
-def test_two_complete_one_upload_and_there_is_one_file(provider, service, path, sign_in, keys, monkeypatch):
-    completed = sent(sign_in(provider), path, make_image_bytes()) + "/complete"
-    clients, read, get = [sign_in(provider) for _ in range(4)], Barrier(4), storage.get
-
-    def all_read(*args):
-        content = get(*args)
-        read.wait(timeout=30)
-        return content
-
-    with monkeypatch.context() as patch:
-        patch.setattr(storage, "get", all_read)
-        answers = at_once(*[lambda client=client: client.post(completed) for client in clients])
-
-    assert sorted(a.status_code for a in answers) == [200, 200, 200, 201]
-    assert len({a.json()["id"] for a in answers}) == ServiceFile.objects.count() == 1
-    run_jobs()
-    assert len(keys()) == 3
-
-
-@racing
-def test_a_file_that_comes_while_its_service_goes_does_not_stay(provider, service, path, sign_in, keys, monkeypatch):
-    client, put = sign_in(provider), storage.put
-
-    def meanwhile(*args, **kwargs):
-        put(*args, **kwargs)
-        actions.delete_service(provider, service)
-
-    monkeypatch.setattr(storage, "put", meanwhile)
-
-    assert client.upload(f"{path}/images", upload()).status_code == 404
-    assert not keys()
-    assert not File.objects.exists()

@@ -8,18 +8,21 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from model_bakery import baker
 from tests.people.models import Person
 
 from marketplace_catalog import listing
-from marketplace_catalog.models import Service, Word
+from marketplace_catalog.models import Category, Service, Word
 from marketplace_catalog.testing import EVERY_DAY, make_service
 from marketplace_kit import clock
 from marketplace_kit.testing import JsonClient
 from marketplace_scheduling import actions as scheduling
+from marketplace_scheduling.models import ScheduleQuerySet
 
 SORTS = ["newest", "price", "-price", "-rating", "relevance"]
 WORDS = ("red", "blue", "tall")
 START = datetime(2027, 1, 4, tzinfo=UTC)  # a Monday
+OFFERED = datetime(2026, 1, 5, tzinfo=UTC)  # in the past: what comes after a search's first page is not on its others
 
 
 def items(**params):
@@ -112,13 +115,24 @@ def in_order(offers, sort):
 
 def store(offers, people):
     Service.objects.all().delete()
-    for second, offer in enumerate(offers):
-        fields = {name: offer[name] for name in ("title", "category", "price", "currency", "is_active")}
-        with clock.frozen(START + timedelta(seconds=second)):
-            made = make_service(people[offer["second"]], description="nothing", **fields)
-        ratings = offer["ratings"]
-        Service.objects.filter(pk=made.pk).update(rating_sum=sum(ratings), rating_count=len(ratings))
-        offer["id"] = str(made.pk)
+    if not offers:
+        return
+    categories = {category.slug: category for category in Category.objects.all()}
+    made = baker.make_recipe(
+        "marketplace_catalog.service",
+        _quantity=len(offers),
+        _bulk_create=True,
+        **{name: iter([offer[name] for offer in offers]) for name in ("title", "price", "currency", "is_active")},
+        description="nothing",
+        category=iter([categories[offer["category"]] for offer in offers]),
+        category_words="",
+        provider=iter([people[offer["second"]] for offer in offers]),
+        created_at=iter([OFFERED + timedelta(seconds=second) for second in range(len(offers))]),
+        rating_sum=iter([sum(offer["ratings"]) for offer in offers]),
+        rating_count=iter([len(offer["ratings"]) for offer in offers]),
+    )
+    for offer, service in zip(offers, made, strict=True):
+        offer["id"] = str(service.pk)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -296,7 +310,8 @@ def test_what_is_booked_is_not_free(provider, monday):
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("text", [None, "cleaning"])
 def test_pages_of_the_free_are_the_free_among_all(provider, monday, monkeypatch, sort, text):
-    monkeypatch.setattr(listing, "LOOKED_AT", 3)
+    monkeypatch.setattr(listing, "LOOKED_AT", 5)
+    monkeypatch.setattr(listing, "ASKED", 2)
     for n in range(13):
         hours = {"monday": ["09:00", "17:00"]} if n in (1, 5, 6, 7, 12) else {"friday": ["09:00", "17:00"]}
         make_service(provider, price=Decimal(n % 5), availability=hours, title=f"Cleaning {n}")
@@ -321,6 +336,20 @@ def test_a_page_looks_at_so_many_and_may_stay_empty(provider, monday, monkeypatc
         sizes.append(len(body["items"]))
 
     assert (sizes, cursor) == ([0, 0, 1], None)
+
+
+def test_no_more_are_asked_than_it_takes(provider, monday, monkeypatch):
+    monkeypatch.setattr(listing, "ASKED", 2)
+    asked = []
+    ask = ScheduleQuerySet.with_free_slot
+    monkeypatch.setattr(ScheduleQuerySet, "with_free_slot", lambda *args: asked.append(len(args[1])) or ask(*args))
+    for n in range(9):
+        make_service(provider, title=f"{n}", availability={"monday" if n < 8 else "friday": ["09:00", "17:00"]})
+
+    body = page(JsonClient(), **span(monday, days=1), limit=2)
+
+    assert [item["title"] for item in body["items"]] == ["7", "6"]
+    assert asked == [2, 2]
 
 
 def test_five_hundred_are_looked_at():
@@ -367,7 +396,7 @@ def test_a_span_may_be_31_days_long(provider, monday):
         ({"category": "home_services"}, 3),
         ({"q": "cleaning"}, 4),
         ({"q": "cleaning", "sort": "price"}, 4),
-        ({"free": True}, 5),
+        ({"free": True}, 6),
         ({"free": True, "q": "cleaning"}, 7),
     ],
 )

@@ -134,12 +134,21 @@ def test_a_search_reads_a_part_that_does_not_grow(crowd, sort, text, filters, mo
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_relevance_reads_what_it_ranks(crowd, text, monkeypatch):
-    monkeypatch.setattr(listing, "WALKED", 200)
-    monkeypatch.setattr(listing, "DENSE", 10)
+    monkeypatch.setattr(listing, "SEEN", 200)
     monkeypatch.setattr(listing, "RANKED", 500)
 
     for sql, plan in plans(crowd, {"q": TEXTS[text]}):
         assert (read := rows_read(plan)) <= 2_500, (read, shown(plan), sql)
+
+
+@pytest.mark.parametrize(("margin", "least", "most"), [(listing.MARGIN, 100, 400), (1_000, 1_500, 2_500)])
+def test_the_newest_matches_are_looked_up_alone(crowd, monkeypatch, margin, least, most):
+    """Of a word that every tenth service has. Control: where that would reach back to the beginning, all are read."""
+    monkeypatch.setattr(listing, "SEEN", 200)
+    monkeypatch.setattr(listing, "RANKED", 100)
+    monkeypatch.setattr(listing, "MARGIN", margin)
+
+    assert least <= max(rows_read(plan) for _, plan in plans(crowd, {"q": "gentle"})) <= most
 
 
 @pytest.mark.parametrize("sort", SORTS)

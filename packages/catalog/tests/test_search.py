@@ -276,27 +276,17 @@ def test_what_is_no_utf_8_finds_nothing(offered, query):
     assert (answer.status_code, answer.json()["items"]) == (200, [])
 
 
-def test_both_ways_to_the_matches_find_the_same(offered, monkeypatch):
+def test_every_way_to_the_matches_finds_the_same(offered, monkeypatch):
     def all_ways():
         return [found(text, sort=sort) for text in ("cleaning", "deep cleaning", "-deep") for sort in listing.ORDERS]
 
     by_the_texts_index = all_ways()
-    monkeypatch.setattr(listing, "DENSE", 1)
+    monkeypatch.setattr(listing, "DENSE", 0)
 
     assert all_ways() == by_the_texts_index
     monkeypatch.setattr(listing, "WALKED", 1)
+    monkeypatch.setattr(listing, "SEEN", 1)
     assert all_ways() == by_the_texts_index
-
-
-@pytest.mark.parametrize("dense", [1, 100])
-def test_only_the_newest_matches_are_ranked(provider, monkeypatch, dense):
-    monkeypatch.setattr(listing, "DENSE", dense)
-    monkeypatch.setattr(listing, "RANKED", 2)
-    make_service(provider, title="Roses", description="Hedges.")
-    make_service(provider, title="Old", description="Roses.")
-    make_service(provider, title="Trees", description="Roses.")
-
-    assert found("roses") == ["Trees", "Old"]
 
 
 def test_the_column_of_the_search_is_in_no_ordinary_select(provider, django_assert_num_queries):

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes
+from email.policy import default
 
 import pytest
 from django.core.files.base import ContentFile
@@ -120,6 +121,27 @@ def test_a_mail_sent_twice_is_one_file(mailbox):
     ids = {message_from_bytes(f.read_bytes())["Message-ID"] for f in files}
     assert "<key-1@example.com>" in ids
     assert mailers is not None
+
+
+def test_a_mail_is_marked_as_written_by_a_program_and_carries_its_parts(mailbox):
+    parts = [
+        mail.Part("BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n", "text/calendar; method=REQUEST"),
+        mail.Part(b"\x00\xff", "application/octet-stream", "some.bin"),
+    ]
+    mail.send("key", "you@example.com", "Subject", "Täxt.", "<p>HTML.</p>", headers={"X-Mine": "1"}, parts=parts)
+
+    [file] = mailbox.iterdir()
+    message = message_from_bytes(file.read_bytes(), policy=default)
+    assert (message["Auto-Submitted"], message["X-Mine"]) == ("auto-generated", "1")
+    leaves = [part for part in message.walk() if not part.is_multipart()]
+    assert [leaf.get_content_type() for leaf in leaves] == [
+        *("text/plain", "text/html", "text/calendar", "application/octet-stream"),
+    ]
+    text, _, calendar, binary = leaves
+    assert text.get_content().strip() == "Täxt."
+    assert calendar["Content-Type"].params["method"] == "REQUEST"
+    assert calendar["Content-Disposition"] is None  # it is another form of the text, which calendars look at
+    assert (binary.get_filename(), binary.get_content()) == ("some.bin", b"\x00\xff")
 
 
 def test_the_clock_can_be_set_and_goes_back():

@@ -3,6 +3,8 @@
 import pytest
 from tests.urls import api
 
+from marketplace_kit.openapi import _add_examples, _first_sentence
+
 
 @pytest.fixture(scope="module")
 def document():
@@ -50,3 +52,36 @@ def test_an_upload_is_described(document):
     body = document["paths"]["/api/file"]["put"]["requestBody"]
 
     assert body["content"]["multipart/form-data"]["schema"]["required"] == ["file"]
+
+
+def test_a_summary_is_the_first_sentence():
+    assert _first_sentence("Erase it: all of it,\nat once. Really.") == "Erase it"
+    assert _first_sentence("Named `a.b`, twice\nover") == "Named `a.b`, twice over"
+
+
+def test_parameters_are_never_null_and_those_of_paths_are_described(document):
+    parameters = [p for path in document["paths"].values() for op in path.values() for p in op["parameters"]]
+
+    assert {p["in"] for p in parameters} >= {"path", "query"}
+    assert not any("anyOf" in p["schema"] for p in parameters)
+    assert all(p["description"] for p in parameters if p["in"] == "path")
+
+
+def test_examples_stand_where_they_belong():
+    example = {"path": {"thingId": "1"}, "request": {"name": "a"}, "status": 200, "response": {"id": 1}}
+    details = {
+        "parameters": [{"in": "path", "name": "thingId"}, {"in": "query", "name": "thingId"}],
+        "requestBody": {"content": {"application/json": {}}},
+        "responses": {200: {"content": {"application/json": {}}}, 404: {"content": {"application/problem+json": {}}}},
+    }
+
+    _add_examples(details, example)
+
+    assert details == {
+        "parameters": [{"in": "path", "name": "thingId", "example": "1"}, {"in": "query", "name": "thingId"}],
+        "requestBody": {"content": {"application/json": {"example": {"name": "a"}}}},
+        "responses": {
+            200: {"content": {"application/json": {"example": {"id": 1}}}},
+            404: {"content": {"application/problem+json": {}}},
+        },
+    }

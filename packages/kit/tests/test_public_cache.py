@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
 from django.db import connection, transaction
 from tests.people.models import Thing
 
@@ -132,6 +133,109 @@ def test_each_question_has_its_own_answer():
     assert names(query="limit=1&x=1") == ["a"]
     assert JsonClient().get(f"{PATH}?limit=0").status_code == 422
     assert JsonClient().get(f"{PATH}?limit=0").status_code == 422
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("first", ["HEAD", "OPTIONS", "POST"])
+def test_another_method_leaves_nothing_for_a_get(first):
+    Thing.objects.create(name="a")
+    JsonClient().generic(first, PATH)
+
+    assert names() == ["a"]
+    assert int(JsonClient().head(PATH)["Content-Length"]) == len(JsonClient().get(PATH).content)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("limit=1&x=2", "x=2&limit=1"),
+        ("x=1&x=2", "x=1&x=2"),
+        ("x=%41", "x=A"),
+        ("x=a+b", "x=a%20b"),
+    ],
+)
+def test_the_same_question_has_one_answer(one, other, django_assert_num_queries):
+    names(query=one)
+
+    with django_assert_num_queries(0):
+        names(query=other)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("x=1&x=2", "x=2&x=1"),
+        ("x=", ""),
+        ("x=1&y=2", "x=2&y=1"),
+        ("x=1%26y=2", "x=1&y=2"),
+        (b"x=\xc3\xa9".decode("latin-1"), "x=%C3%83%C2%A9"),  # as it is in the environment of WSGI
+        ("x=%00", "x="),
+    ],
+)
+def test_other_questions_have_others(one, other, django_assert_num_queries):
+    JsonClient().get(PATH, QUERY_STRING=one)
+
+    with django_assert_num_queries(1):
+        JsonClient().get(PATH, QUERY_STRING=other)
+
+
+@pytest.mark.django_db
+def test_headers_change_nothing_and_get_nothing(django_assert_num_queries):
+    Thing.objects.create(name="a")
+    first = JsonClient().get(
+        PATH, headers={"Accept": "text/html", "X-Request-ID": "mine", "Origin": "https://a.example"}
+    )
+
+    with django_assert_num_queries(0):
+        second = JsonClient().get(PATH, headers={"Accept-Encoding": "gzip", "Accept-Language": "de"})
+
+    assert first.content == second.content
+    assert (first["X-Request-ID"], second["X-Request-ID"] == "mine") == ("mine", False)
+
+
+class Dead(LocMemCache):
+    """It fails so many times."""
+
+    failures = 0
+
+    def _fail(self, *args, **kwargs):
+        if type(self).failures > 0:
+            type(self).failures -= 1
+            raise ConnectionError
+        return super().set(*args, **kwargs)
+
+    set = _fail
+
+
+class Clock:
+    """Time passes only while somebody waits."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("failures", "waited"), [(0, 0), (1, 0), (2, 0.1), (5, 0.4), (100_000, 120)])
+def test_a_writer_waits_for_the_cache_or_for_the_end_of_what_it_holds(
+    settings, monkeypatch, failures, waited, django_capture_on_commit_callbacks
+):
+    settings.CACHES = {"default": {"BACKEND": "tests.test_public_cache.Dead"}}
+    monkeypatch.setattr(Dead, "failures", failures)
+    monkeypatch.setattr(public_cache, "time", clock := Clock())
+
+    for _ in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            move_on("things")
+
+    assert clock.now - 1000 == pytest.approx(waited, abs=0.2)
 
 
 @pytest.mark.django_db

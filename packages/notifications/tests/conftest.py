@@ -16,6 +16,8 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 
 from marketplace_kit.testing import JsonClient
+from marketplace_notifications import webhooks
+from marketplace_notifications.testing import Receiver
 
 
 def make_person(name: str):
@@ -56,6 +58,33 @@ def mails(settings, tmp_path):
     backend = {"BACKEND": "marketplace_kit.mail.FileBackend", "OPTIONS": {"file_path": str(tmp_path)}}
     settings.MAILERS = {"default": backend}
     return lambda: sorted(tmp_path.glob("*.eml"))
+
+
+# --- webhooks ---
+
+
+@pytest.fixture
+def knobs(settings):
+    """This project tells of webhooks that it switches off, and lets them go to this machine."""
+
+    def change(**values):
+        settings.NOTIFICATIONS = {**settings.NOTIFICATIONS, **values}
+
+    types = {**settings.NOTIFICATIONS["TYPES"], "webhook.disabled": {"email": True, "in_app": True}}
+    change(TYPES=types, WEBHOOK_ALLOW_PRIVATE=True)
+    return change
+
+
+@pytest.fixture
+def receiver(knobs):
+    server = Receiver()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def endpoint(ann, receiver):
+    return webhooks.create_webhook(ann.pk, receiver.url(), None)
 
 
 # --- the stream ---

@@ -44,12 +44,21 @@ MAILERS = {
 }
 EVENTSTREAM_STORAGE_CLASS = "marketplace_notifications.storage.NotificationStorage"
 EVENTSTREAM_CHANNELMANAGER_CLASS = "marketplace_notifications.storage.OwnChannel"
+
+
+def facts_of(notification):
+    """What the default mails list."""
+    return [(fact.capitalize(), notification.context.get(fact)) for fact in ("number", "amount", "note")]
+
+
 NOTIFICATIONS = {
     "TYPES": {
         "parcel.sent": {"email": True, "in_app": True},
         "parcel.lost": {"email": False, "in_app": True},
         "parcel.billed": {"email": True, "in_app": False},
     },
+    "FACTS_OF": facts_of,
+    "PREFERENCES_URL": "https://parcels.example.org/choose",
     "PUBLIC_URL": "https://parcels.example.org",
     "UNSUBSCRIBE_URL": "https://parcels.example.org/api/notifications/unsubscribe",
     "HINTS_URL": os.environ["CACHE_URL"],

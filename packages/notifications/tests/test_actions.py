@@ -2,7 +2,9 @@
 
 import email
 import email.policy
+import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from uuid import uuid4
 
 import pytest
@@ -11,6 +13,7 @@ from django.template import TemplateDoesNotExist
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from marketplace_kit import clock
+from marketplace_kit.mail import Part
 from marketplace_kit.testing import run_jobs
 from marketplace_notifications import actions
 from marketplace_notifications.actions import Choice, notify
@@ -176,11 +179,65 @@ def test_a_link_with_a_token_has_a_line_of_its_own(ann, mails):
     assert "https://parcels.example.org/follow?token=42" in text.splitlines()
 
 
-def test_the_default_words_are_title_and_body(ann, mails):
-    notify(ann.pk, "parcel.billed", {}, {"amount": "5 & 10"})
+def test_the_default_words_are_title_body_and_the_facts_that_have_names(ann, mails):
+    notify(ann.pk, "parcel.billed", {}, {"amount": "5 & 10", "number": "", "unnamed": "secret"})
     run_jobs()
     text = read(mails()[0]).get_body(["plain"]).get_content()
-    assert text.splitlines() == ["A bill", "", "You owe us 5 & 10.", "", "https://parcels.example.org", ""]
+    assert text.splitlines() == [
+        *("A bill", "", "You owe us 5 & 10.", "", "Amount: 5 & 10", "", "https://parcels.example.org", ""),
+        *("You choose what you are told:", "https://parcels.example.org/choose", ""),
+    ]
+
+
+EVIL = '<b onclick="x()">&amp;\r\nBcc: eve@example.org\n\nhttps://evil.example/?token=1'
+
+
+def test_what_users_wrote_is_text_and_makes_no_header_and_no_line(ann, mails):
+    notify(ann.pk, "parcel.sent", {}, {"number": EVIL, "sender": "Zoë"})
+    notify(ann.pk, "parcel.billed", {}, {"note": EVIL, "amount": 1})
+    run_jobs()
+    for message in map(read, mails()):
+        text, html = (message.get_body([kind]).get_content() for kind in ("plain", "html"))
+        assert message["Bcc"] is None
+        assert 'x()"' not in html
+        if "Parcel" in message["Subject"]:
+            assert message["Subject"] == f"Parcel {' '.join(EVIL.split())} is on its way"
+        else:
+            assert f"Note: {' '.join(EVIL.split())}" in text.splitlines()
+
+
+def test_both_forms_of_a_mail_say_the_same(ann, mails):
+    notify(ann.pk, "parcel.billed", {}, {"amount": "5 & 10", "note": "<Zoë>"})
+    run_jobs()
+    message = read(mails()[0])
+    html = re.sub(
+        r"<style>.*?</style>|<title>.*?</title>|<[^>]+>", " ", message.get_body(["html"]).get_content(), flags=re.S
+    )
+    text = message.get_body(["plain"]).get_content()
+    assert unescape(html).split() == text.split()
+
+
+def test_no_program_answers_it(ann, mails):
+    notify(ann.pk, "parcel.sent", {}, FACTS)
+    run_jobs()
+    message = read(mails()[0])
+    assert message["Auto-Submitted"] == "auto-generated"
+    assert abs(message["Date"].datetime - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_a_mail_carries_what_the_project_gives_it(ann, mails, settings):
+    def parts_of(notification):
+        yield Part("BEGIN:VCARD", "text/vcard; kind=parcel")
+        yield Part(notification.context["number"].encode(), "application/octet-stream", "number.bin")
+
+    settings.NOTIFICATIONS = {**settings.NOTIFICATIONS, "PARTS_OF": parts_of}
+    notify(ann.pk, "parcel.sent", {}, FACTS)
+    run_jobs()
+    message = read(mails()[0])
+    forms = [part.get_content_type() for part in message.walk() if not part.is_multipart()]
+    assert forms == ["text/plain", "text/html", "text/vcard", "application/octet-stream"]
+    [file] = message.iter_attachments()
+    assert (file.get_filename(), file.get_content()) == ("number.bin", b"7 & 8")
 
 
 def test_a_mail_can_be_unsubscribed_in_one_click(ann, bob, mails):

@@ -37,3 +37,9 @@ def test_a_type_without_words_is_told(settings):
 def test_without_an_engine_of_djangos_every_template_is_missing(settings):
     settings.TEMPLATES = []
     assert ids(checks.check_templates()) == ["E002"] * 6
+
+
+def test_webhooks_to_private_addresses_are_no_deployment(settings):
+    assert ids(checks.check_webhooks()) == []
+    settings.NOTIFICATIONS = {**settings.NOTIFICATIONS, "WEBHOOK_ALLOW_PRIVATE": True}
+    assert ids(checks.check_webhooks()) == ["W002"]

@@ -1,17 +1,16 @@
 """What holds when several do it at once. Each of these has a control: the same without the lock, which fails."""
 
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from psycopg.errors import DeadlockDetected
+from tests.races import PATIENCE, somebody_waits, together, until
 
 from marketplace_kit.testing import run_jobs
 from marketplace_kit.transactions import sqlstate
@@ -21,36 +20,6 @@ from marketplace_notifications.models import Notification, StreamCounter, Stream
 from marketplace_notifications.testing import make_notification
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_jobs")]
-PATIENCE = 20  # seconds; a test that waits longer has failed
-
-
-def together(*functions: Callable[[], Any]) -> list[Any]:
-    """Run each in a thread with a connection of its own; what each returned or raised."""
-
-    def run(function):
-        try:
-            return function()
-        except Exception as error:
-            return error
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(functions)) as pool:
-        return list(pool.map(run, functions))
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
-
-
-def somebody_waits() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return cursor.fetchone()[0] > 0
-
 
 # --- two actions that tell the same two people, each in the other order ---
 

@@ -1,15 +1,24 @@
 """The stream, by real processes over real sockets: what comes, in which order, and what ends it."""
 
+import asyncio
 import json
+import os
+from contextlib import contextmanager
 from datetime import timedelta
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import connection
+from psycopg import sql
 
 from marketplace_kit import clock
 from marketplace_kit.testing import run_jobs
-from marketplace_notifications import actions, event_ids
+from marketplace_notifications import actions, event_ids, hub
+from marketplace_notifications.listener import Stream
 from marketplace_notifications.models import Notification
+from marketplace_notifications.sessions import Viewer
 from marketplace_notifications.testing import make_notification
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -190,6 +199,27 @@ def test_the_end_of_the_session_closes_its_streams_and_no_others(server, session
         assert lasting.titles(1) == numbers(1)
 
 
+def test_those_that_are_over_are_found_among_any_number(monkeypatch, settings, ann):
+    monkeypatch.setattr(hub, "AT_ONCE", 2)
+    ended = {"1", "3", "4"}
+    settings.NOTIFICATIONS = {**settings.NOTIFICATIONS, "SESSIONS_ENDED": lambda keys: keys & ended}
+
+    async def look() -> set[str]:
+        streams = [Stream(Viewer(ann.pk, str(number), None), None) for number in range(5)]
+        looking = hub.Hub()
+        for stream in streams:
+            looking.add(stream)
+        try:
+            await looking._end_those_over()
+            return {stream.viewer.session_key for stream in streams if stream.over}
+        finally:
+            for stream in streams:
+                looking.remove(stream)
+            await looking.stop()
+
+    assert asyncio.run(look()) == ended
+
+
 def test_it_ends_with_the_credentials_that_opened_it(start_stream, as_ann):
     server = start_stream(SESSION_CHECK_SECONDS=NEVER)
     session = as_ann.session
@@ -234,6 +264,31 @@ def test_the_database_may_break_off_its_connections(start_stream, session_of, an
         assert server.break_connections() > 0
         tell(ann, 2)
         assert stream.titles(1) == numbers(2)
+
+
+def test_the_database_may_be_away_for_a_while(start_stream, session_of, ann):
+    server, session = start_stream(), session_of(ann)
+    with server.open(session) as stream:
+        with no_new_connections():
+            assert server.break_connections() > 0
+            tell(ann, 1)
+            answer = server.get(headers={"Cookie": f"sessionid={session}"})
+            assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+            assert int(answer.headers["Retry-After"]) > 0
+        assert stream.titles(1) == numbers(1)
+
+
+@contextmanager
+def no_new_connections():
+    """Those that are open stay, ours among them."""
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path="/postgres").geturl()
+    with psycopg.connect(url, autocommit=True) as other:
+        name = sql.Identifier(connection.settings_dict["NAME"])
+        other.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(name))
+        try:
+            yield
+        finally:
+            other.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(name))
 
 
 def test_a_process_that_is_killed_loses_nothing(start_stream, session_of, ann):

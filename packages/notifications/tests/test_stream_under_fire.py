@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import RequestAborted
 from django.db import connection
+from procrastinate.contrib.django.models import ProcrastinateEvent
 from redis import Redis
 
 from marketplace_embedded.valkey import Valkey
@@ -105,12 +106,15 @@ def test_a_client_that_reads_nothing_is_left(monkeypatch):
         asyncio.run(asgi._send(full, {"type": "http.response.body"}))
 
 
-def test_a_real_worker_publishes_and_mails(server, session_of, ann, tmp_path):
+def test_a_real_worker_publishes_before_it_mails(server, session_of, ann, tmp_path):
     with server.open(session_of(ann)) as stream:
-        actions.notify(ann.pk, "parcel.sent", {}, {"number": 1, "sender": "Zoë"})
+        for number in range(3):
+            actions.notify(ann.pk, "parcel.sent", {}, {"number": number, "sender": "Zoë"})
         command = [sys.executable, "-m", "django", "procrastinate", "worker", "--one-shot"]
         env = server.env | {"MAIL_FOLDER": str(tmp_path), "DJANGO_SETTINGS_MODULE": "tests.settings"}
         subprocess.run(command, cwd=Path(__file__).parent.parent, env=env, check=True, timeout=60, capture_output=True)
-        assert stream.titles(1) == ["Parcel 1 is on its way"]
-    [mail] = tmp_path.glob("*.eml")
-    assert b"To: ann@example.org" in mail.read_bytes()
+        assert stream.titles(3) == [f"Parcel {number} is on its way" for number in range(3)]
+    mails = [path.read_bytes() for path in tmp_path.glob("*.eml")]
+    assert [b"To: ann@example.org" in mail for mail in mails] == [True] * 3
+    started = ProcrastinateEvent.objects.filter(type="started", job__queue_name__in=("stream", "mail")).order_by("id")
+    assert [*started.values_list("job__queue_name", flat=True)] == ["stream"] * 3 + ["mail"] * 3

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,12 @@ SECRETS: dict[str, Callable[[], str]] = {
     "S3_SECRET_ACCESS_KEY": lambda: secrets.token_urlsafe(30),
 }
 
+# And those of the servers that docker-compose.yml starts.
+DEPLOYED: dict[str, Callable[[], str]] = {
+    "POSTGRES_PASSWORD": lambda: secrets.token_urlsafe(24),
+    "CACHE_PASSWORD": lambda: secrets.token_urlsafe(24),
+}
+
 
 class DataDir:
     """A folder; it need not exist."""
@@ -47,6 +54,11 @@ class DataDir:
     def mail(self) -> Path:
         """Where mail is written, one file per message."""
         return self.path / "mail"
+
+    @property
+    def metrics(self) -> Path:
+        """Where the processes count."""
+        return self.path / "metrics"
 
     @property
     def bytecode(self) -> Path:
@@ -113,6 +125,10 @@ class DataDir:
     def forget_run(self) -> None:
         """`up` does not run here any more."""
         (self.path / "run.json").unlink(missing_ok=True)
+
+    def forget_metrics(self) -> None:
+        """What earlier processes counted is over."""
+        shutil.rmtree(self.metrics, ignore_errors=True)
 
     def run(self) -> dict[str, Any] | None:
         """What `note_run` told, if that process lives."""

@@ -48,6 +48,13 @@ class Front:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
+def refuse_taken_metrics() -> None:
+    """Raise CannotStartError where METRICS_PORT is another's: several processes may listen there, and would mix."""
+    port = int(os.environ.get("METRICS_PORT") or 0)
+    if port and not ports.is_free(port):
+        raise CannotStartError(f"Port {port} is taken: choose another METRICS_PORT, or none, and a free one is found.")
+
+
 def _has_ipv6() -> bool:
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:

@@ -15,7 +15,6 @@ from .datadir import DataDir
 # In the environment of each process that `up` starts on top of the servers: its data dir. So they are found, whatever
 # became of `up`. The servers' own folders are locked by whatever is left of them.
 MARK = "MARKETPLACE_UP"
-MOST_WORKERS = 4
 
 
 @dataclass
@@ -55,29 +54,16 @@ class Process:
 
 
 def web(data: DataDir, env: Mapping[str, str], api_port: int, stream_port: int) -> list[Process]:
-    """The API, the stream and the worker."""
+    """The API, the stream and the worker: the commands that a deployment runs, too."""
+    api, stream = (["--port", str(port)] for port in (api_port, stream_port))
     return [
-        Process("api", _api(api_port), env, data.logs / "api.log"),
-        Process("stream", _stream(stream_port), env, data.logs / "stream.log", patience=5.0),
+        Process("api", ["marketplace.cli", "api", *api], env, data.logs / "api.log", patience=20.0),
+        Process("stream", ["marketplace.cli", "stream", *stream], env, data.logs / "stream.log"),
         # Its jobs may finish while there is a database; when `up` is killed there is none, and they are taken up again.
-        Process("worker", ["django", "worker"], env, data.logs / "worker.log", patience=25.0, death=signal.SIGKILL),
+        Process(
+            "worker", ["marketplace.cli", "worker"], env, data.logs / "worker.log", patience=25.0, death=signal.SIGKILL
+        ),
     ]
-
-
-def _api(port: int) -> list[str]:
-    workers = min(max(os.process_cpu_count() or 1, 2), MOST_WORKERS)
-    server = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws"]
-    size = ["--workers", str(workers), "--blocking-threads", "4"]
-    # A worker that crashes comes back by itself; one that hangs at the end is not waited for.
-    care = ["--respawn-failed-workers", "--workers-kill-timeout", "8"]
-    return [*server, *size, *care, "marketplace.wsgi:application"]
-
-
-def _stream(port: int) -> list[str]:
-    server = ["uvicorn", "--host", "127.0.0.1", "--port", str(port), "--lifespan", "off"]
-    # Django itself reads the proxy's headers. An open stream would otherwise hold up the end for ever.
-    options = ["--no-proxy-headers", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "2"]
-    return [*server, *options, "marketplace.asgi:application"]
 
 
 def end_leftovers(data: DataDir) -> int:

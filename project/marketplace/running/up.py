@@ -95,6 +95,7 @@ class Up:
                 "EMAIL_FILE_PATH": str(self.data.mail),
                 "TRUSTED_PROXIES": "127.0.0.1,::1",
                 "METRICS_PORT": str(metrics),
+                "METRICS_FOLDER": str(self.data.metrics),
                 "DJANGO_SETTINGS_MODULE": "marketplace.settings",
             }
         )
@@ -104,7 +105,7 @@ class Up:
     def _addresses(self) -> dict[str, str]:
         """What another command needs in order to use the servers of this run, in the way that this run does."""
         names = [*servers.VARIABLES, "S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY", "S3_REGION"]
-        names += ["S3_PUBLIC_ENDPOINT_URL", "PUBLIC_URL", "EMAIL_FILE_PATH"]
+        names += ["S3_PUBLIC_ENDPOINT_URL", "PUBLIC_URL", "EMAIL_FILE_PATH", "METRICS_PORT", "METRICS_FOLDER"]
         return {name: os.environ[name] for name in names if name in os.environ}
 
     def _start_processes(self, api: int, stream: int) -> None:
@@ -135,8 +136,9 @@ class Up:
     def _announce(self) -> None:
         url = self.front.url
         self.report.say(f"\nmarketplace is up after {self.report.seconds:.1f} s. Ctrl-C ends it.\n")
-        rows = [("API", f"{url}/api/v1"), ("Docs", f"{url}/api/docs"), ("Admin", f"{url}/admin/")]
+        rows = [("Page", f"{url}/"), ("API", f"{url}/api/v1"), ("Docs", f"{url}/api/docs"), ("Admin", f"{url}/admin/")]
         rows += [("Stream", f"{url}/api/v1/notifications/stream"), ("Mail", str(self.data.mail))]
+        rows += [("Metrics", f"http://127.0.0.1:{os.environ['METRICS_PORT']}/metrics")]
         rows += [("Logs", str(self.data.logs)), ("Secrets", str(self.data.path / "env"))]
         if self.demo_data:
             rows += [("Sign in", f"{' · '.join(SIGN_INS)}, password {PASSWORD}")]
@@ -164,7 +166,9 @@ def run(data: DataDir, *, host: str, port: int, demo_data: bool) -> None:
         with _stopping_on_signals(), data.locked():
             processes.end_leftovers(data)
             at = front.Front.at(host, port)
+            front.refuse_taken_metrics()
             processes.rotate(data.logs)
+            data.forget_metrics()
             Up(data, at, demo_data).run()
     except EmbeddedError as error:
         raise CannotStartError(str(error)) from error

@@ -20,6 +20,7 @@ from marketplace_booking.models import Booking
 from marketplace_catalog import actions as catalog
 from marketplace_catalog.models import Service
 from marketplace_kit.clock import frozen, now
+from marketplace_reviews import actions as reviews
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +91,14 @@ def seed_demo() -> None:
     log.info("demo_data_made", services=len(services))
 
 
+def demo_sign_ins() -> dict[str, Any] | None:
+    """Who can sign in for a look around, and how; None where there is no demo data."""
+    # The administrator tells: anybody may register with the other two addresses, nobody with his rights.
+    if not User.objects.with_email(ADMIN).filter(is_superuser=True).exists():
+        return None
+    return {"emails": (CUSTOMER, PROVIDER), "admin": ADMIN, "password": PASSWORD}
+
+
 def _days_ago(days: int, today: datetime) -> AbstractContextManager[None]:
     return frozen(today - timedelta(days=days))
 
@@ -117,7 +126,7 @@ def _people() -> tuple[User, User]:
 
 
 def _live(customer: User, provider: User, services: list[Service], today: datetime) -> None:
-    """One booking that was paid for and done, one cancelled and refunded, one confirmed, one that waits.
+    """One booking that was paid for, done and reviewed, one cancelled and refunded, one confirmed, one that waits.
 
     Not one transaction: there is a gateway to be called, and that is never done inside of one.
     """
@@ -126,7 +135,11 @@ def _live(customer: User, provider: User, services: list[Service], today: dateti
     with _days_ago(19, today):
         billing.pay(customer, done, "mock_success")
     with frozen(done.ends_at):
-        bookings.complete_booking(provider, done)
+        done = bookings.complete_booking(provider, done)
+    with frozen(done.ends_at + timedelta(days=1)):
+        review = reviews.create_review(customer, done, 5, "You can see through the windows again.")
+    with frozen(done.ends_at + timedelta(days=2)):
+        reviews.reply_to_review(provider, review, "Thank you. Greetings to the dog.")
     with _days_ago(10, today):
         missed = _book(customer, yoga)
         billing.pay(customer, missed, "mock_success")

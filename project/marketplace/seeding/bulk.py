@@ -6,6 +6,8 @@ from marketplace_accounts.models import Profile, User
 from marketplace_booking.models import Booking, HistoryEntry
 from marketplace_catalog.actions import forget_cached
 from marketplace_catalog.models import Category, Service, Word
+from marketplace_reviews.actions import recount
+from marketplace_reviews.models import Review
 from marketplace_scheduling.models import Reservation, Schedule, ScheduleException
 
 from .agreements import Agreements
@@ -17,11 +19,12 @@ from .people import People
 from .plan import Plan
 from .progress import Shows
 from .records import Records
+from .verdicts import Verdicts
 
 PART = 5_000  # rows that are made together
 FILLED = (
     *(User, Profile, Schedule, ScheduleException, Service),
-    *(Reservation, Booking, HistoryEntry, *TABLES),
+    *(Reservation, Booking, HistoryEntry, *TABLES, Review),
 )
 
 
@@ -32,6 +35,7 @@ def seed(plan: Plan, password: str, show: Shows) -> None:
     """
     for stage in stages(plan, make_password(password, salt=f"seeded{plan.tag}")):
         show(stage.name, stage.size, load(stage))
+    recount()  # services are rated by their reviews
     Word.objects.learn_all()  # for the typing errors of those who search
     analyze((*FILLED, Word))
     forget_cached()
@@ -42,11 +46,11 @@ def stages(plan: Plan, password: str) -> list[Stage]:
     people = People(plan, password)
     offers = Offers(plan, people, Category.objects.select_related("parent__parent"))
     agreements = Agreements(plan, offers)
-    records, money = Records(plan, offers), Money(plan, people)
+    records, money, verdicts = Records(plan, offers), Money(plan, people), Verdicts(plan, offers)
 
     def bookings(numbers: range) -> Batch:
         made = list(agreements.within(numbers))
-        return {**records.batch(made), **money.batch(made)}
+        return {**records.batch(made), **money.batch(made), **verdicts.batch(made)}
 
     return [
         Stage("providers", User, parts(plan.providers, PART), people.provider_id, people.providers),

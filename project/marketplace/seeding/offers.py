@@ -153,7 +153,6 @@ class Offers:
             "updated_at": changed,
             **self._filed[terms.category],
             **_text(terms, chance),
-            **_rating(chance),
             **self._standing(terms, chance, changed),
         }
 
@@ -191,12 +190,3 @@ def _text(terms: Terms, chance: Chance) -> Row:
     sentences = [chance.pick(words.openings).format(city=city), *details[: 1 + int(chance.random() * len(details))]]
     sentences += [chance.pick(words.closings) for _ in range(1 + chance.few(3))]
     return {"title": title, "description": " ".join(dict.fromkeys(sentences))}
-
-
-def _rating(chance: Chance) -> Row:
-    """Many have none yet, a few have hundreds; people who rate are mostly pleased."""
-    if chance.happens(0.35):
-        return {"rating_sum": 0, "rating_count": 0}
-    count = min(900, int(2 / (1 - chance.random())))
-    mean = 3.4 + 1.6 * max(chance.random(), chance.random())
-    return {"rating_sum": max(count, min(5 * count, round(count * mean))), "rating_count": count}

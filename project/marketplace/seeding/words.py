@@ -18,6 +18,9 @@ class Words(NamedTuple):
     bios: list[str]
     notes: list[str]
     reasons: list[str]
+    praise: list[str]
+    complaints: list[str]
+    replies: list[str]
     titles: dict[str, list[str]]
     details: dict[str, list[str]]
 

@@ -1,6 +1,8 @@
 """The admin's pages for users and their sessions. Nothing here shows a hash, and no user is deleted."""
 
-from typing import Any
+from ipaddress import ip_address
+from typing import Any, override
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -11,11 +13,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from marketplace_kit import audit
+from marketplace_kit.admin_pages import CappedPaginator, ReadOnly, linked
 from marketplace_kit.clock import now
 
 from . import signals
 from .lifecycle import EndReason
-from .models import Profile, Session, User
+from .models import OneTimeToken, Profile, Session, User, email_key
 
 # What gives somebody more, or less, than others have.
 RIGHTS = {"role", "is_active", "is_staff", "is_superuser", "groups", "user_permissions"}
@@ -52,16 +55,21 @@ class ProfileInline(admin.StackedInline):  # type: ignore[type-arg]
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
-    """Users. A member of staff who is no superuser can neither make one nor touch one."""
+    """Users. A member of staff who is no superuser makes nobody staff, and touches no other one of them."""
 
     add_form = CreateUserForm
     add_form_template = None
     change_password_form = SetPasswordForm
-    ordering = ("-created_at",)
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = CappedPaginator
+    ordering = ("-pk",)
+    sortable_by = ()
     list_display = ("email", "full_name", "role", "is_staff", "is_active", "created_at")
     list_filter = ("role", "is_staff", "is_active")
     list_select_related = ("profile",)
-    search_fields = ("email_key", "profile__first_name", "profile__last_name")
+    search_fields = ("profile__first_name", "profile__last_name")
+    search_help_text = "How an e-mail address begins, up to its @ at least; a key; or names, which takes longer."
     readonly_fields = ("email", "email_verified_at", "sign_in", "last_login", "created_at", "updated_at", "erased_at")
     fieldsets = (
         (None, {"fields": ("email", "email_verified_at", "sign_in", "role")}),
@@ -80,6 +88,17 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
             return "none"
         return format_html('<a href="{}">Set another</a>', "../password/")
 
+    @override
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        if "@" in search_term:
+            return queryset.filter(email_key__startswith=email_key(search_term.strip())), False
+        try:
+            return queryset.filter(pk=UUID(search_term)), False
+        except ValueError:
+            return super().get_search_results(request, queryset, search_term)
+
     def get_inlines(self, request: HttpRequest, obj: User | None) -> Any:
         return [ProfileInline] if obj else []
 
@@ -91,7 +110,8 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         return (*self.readonly_fields, "is_superuser", "is_staff", "groups", "user_permissions")
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        if obj is not None and obj.is_superuser and not getattr(request.user, "is_superuser", False):
+        is_above = obj is not None and (obj.is_staff or obj.is_superuser) and obj.pk != request.user.pk
+        if is_above and not getattr(request.user, "is_superuser", False):
             return False
         return super().has_change_permission(request, obj)
 
@@ -126,27 +146,45 @@ def _record_rights(request: HttpRequest, user: User, changed: list[str]) -> None
 
 
 @admin.register(Session)
-class SessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Sign-ins: to look at, and to end."""
+class SessionAdmin(ReadOnly):
+    """Sign-ins: to look at, and to end by whoever has the right to change them."""
 
-    ordering = ("-created_at",)
-    list_display = ("user", "created_at", "last_used_at", "ip", "user_agent", "ended_at", "end_reason")
-    list_filter = ("end_reason",)
+    list_display = ("id", linked("user"), "created_at", "last_used_at", "ip", "user_agent", "ended_at", "end_reason")
+    list_filter = (("ended_at", admin.EmptyFieldListFilter), "end_reason")
     list_select_related = ("user",)
-    search_fields = ("user__email_key", "ip")
-    fields = ("user", "ip", "user_agent", "created_at", "last_used_at", "expires_at", "ended_at", "end_reason")
+    search_fields = ("id__exact", "user__pk__exact")
+    search_help_text = "The key of a session; the key or the e-mail address of a user; an IP address."
+    people = ("user",)
+    hidden = ("refresh_hash",)
     actions = ("end",)
 
-    @admin.action(description="End the selected sessions", permissions=["view"])
+    @override
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
+    ) -> tuple[QuerySet[Session], bool]:
+        try:
+            return queryset.filter(ip=str(ip_address(search_term.strip()))), False
+        except ValueError:
+            return super().get_search_results(request, queryset, search_term)
+
+    @admin.action(description="End the selected sessions", permissions=["end"])
     def end(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
-        count = Session.objects.filter(pk__in=queryset).end(EndReason.BY_STAFF)
+        keys = list(queryset.values_list("pk", flat=True))
+        count = Session.objects.filter(pk__in=keys).end(EndReason.BY_STAFF)
+        audit.record("sessions_ended_by_staff", by_user_id=str(request.user.pk), session_ids=[str(key) for key in keys])
         self.message_user(request, f"{count} ended.")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("marketplace_accounts.change_session")
 
-    def has_change_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Session | None = None) -> bool:
-        return False
+@admin.register(OneTimeToken)
+class OneTimeTokenAdmin(ReadOnly):
+    """Links that were mailed: to whom and what for. What is in the link is stored nowhere."""
+
+    list_display = ("id", linked("user"), "purpose", "created_at", "expires_at", "used_at")
+    list_filter = ("purpose",)
+    list_select_related = ("user",)
+    search_fields = ("user__pk__exact",)
+    search_help_text = "The key or the e-mail address of a user."
+    people = ("user",)

@@ -11,6 +11,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import Q
 
+from marketplace_kit import audit
 from marketplace_kit.clock import now
 from marketplace_kit.ids import uuid7
 from marketplace_media.models import File
@@ -49,10 +50,12 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Store a user who may do everything in the admin. The address counts as verified."""
-        return self.create_user(
+        """Store a user who may do everything in the admin, and tell the audit. The address counts as verified."""
+        user = self.create_user(
             email, password, **{"is_staff": True, "is_superuser": True, "email_verified_at": now()} | fields
         )
+        audit.record("admin_created", user_id=str(user.pk))
+        return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email_key=email_key(username or ""))

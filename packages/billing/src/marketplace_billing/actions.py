@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 
+from marketplace_booking.actions import all_there
 from marketplace_booking.lifecycle import OPEN, Party, Status
 from marketplace_booking.models import Booking
 from marketplace_kit.clock import now
@@ -106,7 +107,7 @@ def _refuse_unpayable(user: AbstractBaseUser, booking: Booking) -> None:
         raise NotYourBookingToPay
     if Payment.objects.active().filter(booking=booking).exists():
         raise AlreadyPaid
-    if not booking.is_payable:
+    if not booking.is_payable or not all_there(booking.customer_id, booking.provider_id):
         raise BookingNotPayable
 
 
@@ -187,11 +188,11 @@ def start_refund(
     begun = Refund.objects.filter(pk=refund_id).first() if refund_id else None
     if begun is not None:
         return begun
-    if not payment.is_paid:
-        raise PaymentNotRefundable
     asked = payment.left if amount is None else amount
     if not is_exact(asked, payment.currency):
         raise InvalidField("/amount", "too_many_decimals", f"The amount has more decimals than {payment.currency}.")
+    if not payment.is_paid:
+        raise PaymentNotRefundable
     if asked > payment.left or not payment.left:
         raise RefundExceedsPayment
     return _claim(payment, asked, reason, after=patience(), refund_id=refund_id)

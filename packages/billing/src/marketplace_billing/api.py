@@ -15,6 +15,7 @@ from marketplace_kit.idempotency import attempt_of, idempotent_in_steps
 from marketplace_kit.pagination import Page, PageParams, Slice, Whole, paginate
 from marketplace_kit.routing import Router, ignores_authorization, limited_as, refuses
 from marketplace_kit.users import user_of
+from marketplace_kit.webhooks import BadSignature
 
 from . import actions, events, ledger, payouts, schemas
 from .exceptions import (
@@ -30,7 +31,7 @@ from .exceptions import (
     PaymentNotRefundable,
     RefundExceedsPayment,
 )
-from .gateways.protocol import BadSignature, gateway
+from .gateways.protocol import gateway
 from .models import Payment, Payout, Refund
 
 router = Router(tags=["Payments"])
@@ -125,8 +126,9 @@ def get_payment(request: HttpRequest, payment_id: UUID) -> Payment:
 @router.post("/{payment_id}/refunds", response={201: schemas.Refund})
 @idempotent_in_steps(actions.patience)
 @refuses(NotYourRefund, PaymentNotRefundable, RefundExceedsPayment)
-def create_refund(request: HttpRequest, payment_id: UUID, body: schemas.CreateRefund) -> Status[Refund]:
+def create_refund(request: HttpRequest, payment_id: UUID, body: schemas.CreateRefund | None = None) -> Status[Refund]:
     """Give money back. For the provider and staff."""
+    body = body or schemas.CreateRefund()
     user, payment, attempt = user_of(request), visible(request, payment_id), attempt_of(request)
     answer: Callable[[Refund], Status[Refund]] = partial(Status, 201)
     then = attempt.keep(answer)

@@ -27,7 +27,7 @@ class AlreadyPaid(DomainError):
 
 
 class BookingNotPayable(DomainError):
-    """There is nothing to pay: the booking is cancelled, free, or was not confirmed in time."""
+    """There is nothing to pay: the booking is cancelled, free, was not confirmed in time, or its provider has left."""
 
     code = "booking_not_payable"
 

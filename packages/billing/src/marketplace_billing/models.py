@@ -95,6 +95,7 @@ class Payment(models.Model):
             models.Index(fields=("customer", "-created_at", "-id"), name="billing_payment_of_customer"),
             models.Index(fields=("provider", "-created_at", "-id"), name="billing_payment_of_provider"),
             models.Index(fields=("created_at",), name="billing_payment_unsettled", condition=Q(status="pending")),
+            models.Index(fields=("reference",), name="billing_payment_at_gateway"),
         )
 
     def __str__(self) -> str:
@@ -151,6 +152,7 @@ class Refund(models.Model):
             models.Index(
                 fields=("created_at",), name="billing_refund_unsettled", condition=Q(status=RefundStatus.PENDING)
             ),
+            models.Index(fields=("reference",), name="billing_refund_at_gateway"),
         )
 
     def __str__(self) -> str:
@@ -173,6 +175,7 @@ class GatewayEvent(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("gateway", "event_id"), name="billing_event_counts_once"),)
+        indexes = (models.Index(fields=("key",), name="billing_event_about"),)
 
     def __str__(self) -> str:
         return f"{self.event_id}: {self.kind} {self.outcome}"
@@ -229,6 +232,7 @@ class Posting(models.Model):
                 name="billing_posting_says_of_what",
             ),
         )
+        indexes = (models.Index(fields=("created_at",), name="billing_posting_by_time"),)
 
     def __str__(self) -> str:
         return str(self.kind)

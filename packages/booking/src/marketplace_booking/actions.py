@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.dispatch import Signal
 
@@ -16,9 +17,10 @@ from marketplace_kit.exceptions import NotFound
 from marketplace_kit.exporting import exported
 from marketplace_kit.transactions import action, lock_row
 from marketplace_scheduling import actions as scheduling
+from marketplace_scheduling.exceptions import StartOutOfReach
 
 from .exceptions import NotYourMove, OpenBookings, OwnService, TooEarly, TooLate
-from .lifecycle import CANCEL, COMPLETE, CONFIRM, Event, Move, Party, Status, rescheduling
+from .lifecycle import CANCEL, COMPLETE, CONFIRM, OPEN, Event, Move, Party, Status, rescheduling
 from .models import Booking, HistoryEntry
 from .signals import (
     booking_cancelled,
@@ -34,14 +36,17 @@ from .signals import (
 def create_booking(customer: AbstractBaseUser, service: Service, start: datetime, notes: str = "") -> Booking:
     """Book the slot of `service` that starts at `start` (aware).
 
-    NotFound where the service is gone, OwnService, SlotUnavailable; InvalidField at `/scheduledAt` for a start in
-    the past, inside the notice or beyond the window.
+    NotFound where the service or a side is gone; StartOutOfReach, at `/scheduledAt`, for a start in the past, inside
+    the notice or beyond the window; OwnService, SlotUnavailable.
     """
     if service.is_owned_by(customer.pk):
+        _refuse_out_of_reach(service, start)
         raise OwnService
     scheduling.lock_provider(service.provider_id)
     # Read again under the lock: what is agreed is what the service says now.
     service = _bookable(service)
+    if not all_there(customer.pk, service.provider_id):
+        raise NotFound
     schedule = service.schedule
     status = Status.CONFIRMED if service.auto_confirm else Status.PENDING
     reservation = scheduling.reserve(
@@ -105,8 +110,10 @@ def cancel_booking(user: AbstractBaseUser, booking: Booking, reason: str | None 
 
 @action
 def reschedule_booking(user: AbstractBaseUser, booking: Booking, start: datetime) -> Booking:
-    """Move it to another free slot, in one step. NotYourMove for staff, InvalidTransition, TooLate from its start on;
-    SlotUnavailable, and InvalidField at `/scheduledAt`, as when it is booked. To where it is already: nothing happens.
+    """Move it to another free slot, in one step. To where it is already: nothing happens.
+
+    NotYourMove for staff; StartOutOfReach as when it is booked; InvalidTransition, TooLate from its start on,
+    SlotUnavailable.
     """
     scheduling.lock_provider(booking.provider_id)
     booking = lock_row(Booking.objects.with_details().select_related("service__schedule", "reservation"), booking.pk)
@@ -114,6 +121,9 @@ def reschedule_booking(user: AbstractBaseUser, booking: Booking, start: datetime
     move = rescheduling(Status(booking.status), party, auto_confirm=service.auto_confirm)
     if party not in move.parties:
         raise NotYourMove
+    _refuse_out_of_reach(service, start)
+    if start == booking.scheduled_at and booking.status in OPEN:
+        return booking
     before, was = booking.move_to(move), booking.scheduled_at
     if booking.has_started:
         raise TooLate
@@ -124,6 +134,16 @@ def reschedule_booking(user: AbstractBaseUser, booking: Booking, start: datetime
     booking.save()
     booking_rescheduled.send(sender=Booking, booking=booking, actor_id=user.pk, party=party)
     return booking
+
+
+def _refuse_out_of_reach(service: Service, start: datetime) -> None:
+    """What could never be booked is told before what is in its way: a 422 comes before a 409. StartOutOfReach."""
+    at = now()
+    reach = service.schedule.rules().reach(at)
+    if start < reach.start:
+        raise StartOutOfReach("in_the_past" if start <= at else "too_soon")
+    if start >= reach.end:
+        raise StartOutOfReach("too_far")
 
 
 def _take(booking: Booking, service: Service, start: datetime) -> None:
@@ -166,6 +186,17 @@ def remind(booking_id: UUID) -> bool:
 
 
 # --- who goes, and what is known of him ---
+
+
+def all_there(*user_ids: Any) -> bool:
+    """Whether these users are active, all of whom stay until the transaction ends.
+
+    An erasure that is under way is waited for, and a later one finds what this transaction writes. The foreign keys
+    would see to that at the commit only: Django's are deferred.
+    """
+    users = get_user_model()._base_manager
+    query, values = users.filter(pk__in=user_ids).query.sql_with_params()
+    return all(user.is_active for user in users.raw(f"{query} FOR KEY SHARE", values))
 
 
 def refuse_open_bookings(user_id: Any) -> None:

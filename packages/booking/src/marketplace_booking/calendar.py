@@ -1,11 +1,14 @@
-"""A booking as an iCalendar file (RFC 5545), by the `icalendar` library."""
+"""A booking as an iCalendar file (RFC 5545) and as an invitation (RFC 5546), by the `icalendar` library."""
 
-from datetime import UTC
+from datetime import UTC, datetime
+from email.utils import parseaddr
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vCalAddress
+
+from marketplace_kit.clock import instant
 
 from .lifecycle import Status
 from .models import Booking
@@ -24,25 +27,68 @@ STATUSES = {
 
 def render(booking: Booking, viewer: AbstractBaseUser) -> bytes:
     """The file: one event, in the service's zone, with the same UID whatever becomes of the booking."""
-    zone = ZoneInfo(booking.timezone)
+    known = facts(booking)
+    if viewer.pk not in (booking.customer_id, booking.provider_id):
+        known["notes"] = ""
+    return _file("CANCEL" if booking.is_cancelled else "PUBLISH", _event(known))
+
+
+def facts(booking: Booking) -> dict[str, Any]:
+    """What calendars are told of it now, as plain JSON: for an invitation that is written later."""
+    return {
+        "uid": f"{booking.pk}@marketplace-booking",
+        # Each entry of the history is a change that a calendar which has an older one must take over.
+        "sequence": max(booking.history.count() - 1, 0),
+        "created_at": instant(booking.created_at),
+        "updated_at": instant(booking.updated_at),
+        "start": instant(booking.scheduled_at),
+        "end": instant(booking.ends_at),
+        "timezone": booking.timezone,
+        "title": booking.service.title,
+        "status": booking.status,
+        "notes": booking.notes,
+    }
+
+
+def invitation(known: dict[str, Any], organizer: str, attendee: str) -> tuple[str, bytes]:
+    """What the attendee's calendar is sent: its method and the file. The same UID and a higher SEQUENCE move or cancel.
+
+    The organizer, `Name <address>`, is the site: a calendar takes no invitation from its own owner, and neither side
+    needs to know the other's address. Both have agreed, so nobody is asked to answer.
+    """
+    event = _event(known)
+    name, address = parseaddr(organizer)
+    event.add("organizer", vCalAddress(f"mailto:{address}"), {"CN": name or address})
+    agreed = {"CUTYPE": "INDIVIDUAL", "ROLE": "REQ-PARTICIPANT", "PARTSTAT": "ACCEPTED", "RSVP": "FALSE"}
+    event.add("attendee", vCalAddress(f"mailto:{attendee}"), agreed)
+    method = "CANCEL" if known["status"] == Status.CANCELLED else "REQUEST"
+    return method, _file(method, event)
+
+
+def _event(known: dict[str, Any]) -> Event:
+    zone = ZoneInfo(known["timezone"])
+    at = {name: datetime.fromisoformat(known[name]) for name in ("created_at", "updated_at", "start", "end")}
     event = Event()
-    event.add("uid", f"{booking.pk}@marketplace-booking")
-    # Each entry of the history is a change that a calendar which has an older one must take over.
-    event.add("sequence", max(booking.history.count() - 1, 0))
-    event.add("dtstamp", booking.updated_at.astimezone(UTC))
-    event.add("created", booking.created_at.astimezone(UTC))
-    event.add("last-modified", booking.updated_at.astimezone(UTC))
-    event.add("dtstart", booking.scheduled_at.astimezone(zone))
-    event.add("dtend", booking.ends_at.astimezone(zone))
-    event.add("summary", booking.service.title)
-    event.add("status", STATUSES[Status(booking.status)])
-    event.add("transp", "TRANSPARENT" if booking.is_cancelled else "OPAQUE")
-    if booking.notes and viewer.pk in (booking.customer_id, booking.provider_id):
-        event.add("description", booking.notes)
+    event.add("uid", known["uid"])
+    event.add("sequence", known["sequence"])
+    event.add("dtstamp", at["updated_at"].astimezone(UTC))
+    event.add("created", at["created_at"].astimezone(UTC))
+    event.add("last-modified", at["updated_at"].astimezone(UTC))
+    event.add("dtstart", at["start"].astimezone(zone))
+    event.add("dtend", at["end"].astimezone(zone))
+    event.add("summary", known["title"])
+    event.add("status", STATUSES[Status(known["status"])])
+    event.add("transp", "TRANSPARENT" if known["status"] == Status.CANCELLED else "OPAQUE")
+    if known["notes"]:
+        event.add("description", known["notes"])
+    return event
+
+
+def _file(method: str, event: Event) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", "-//marketplace-booking//EN")
     calendar.add("version", "2.0")
-    calendar.add("method", "CANCEL" if booking.is_cancelled else "PUBLISH")
+    calendar.add("method", method)
     calendar.add_component(event)
     calendar.add_missing_timezones()
     return bytes(calendar.to_ical())

@@ -117,6 +117,8 @@ class Booking(models.Model):
             models.Index(fields=("provider", "-created_at", "-id"), name="booking_of_provider"),
             models.Index(fields=("customer", "scheduled_at", "id"), name="booking_agenda_of_customer"),
             models.Index(fields=("provider", "scheduled_at", "id"), name="booking_agenda_of_provider"),
+            # For those who see all of them: staff's lists, and what is counted by day.
+            models.Index(fields=("-created_at", "-id"), name="booking_newest"),
             models.Index(fields=("scheduled_at",), name="booking_pending", condition=Q(status=Status.PENDING)),
             models.Index(
                 fields=("scheduled_at",),

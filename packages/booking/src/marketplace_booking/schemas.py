@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from marketplace_kit.pagination import PageParams
 from marketplace_kit.schemas import AmountOut, In, Instant, Out, Text500, Text2000
@@ -44,6 +45,14 @@ class BookingFilters(PageParams):
     scheduled_from: Instant | None = Field(None, alias="from", description="Scheduled at this moment or later.")
     scheduled_to: Instant | None = Field(None, alias="to", description="Scheduled before this moment.")
     sort: Literal["-createdAt", "scheduledAt", "-scheduledAt"] = Field("-createdAt", description="The order.")
+
+    @field_validator("scheduled_to")
+    @classmethod
+    def _span(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
+        start = info.data.get("scheduled_from")
+        if start is not None and end is not None and end <= start:
+            raise PydanticCustomError("empty_span", "`to` must lie after `from`.")
+        return end
 
 
 # --- out ---

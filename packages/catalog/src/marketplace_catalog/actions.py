@@ -73,6 +73,8 @@ def change_service(user: AbstractBaseUser, service: Service, fields: dict[str, A
     """Change what `fields` names; bookings keep what was agreed. NotYourService, InvalidField."""
     locked = lock_row(Service.objects.live().select_related("schedule"), service.pk)
     _require_owner(user, locked)
+    if not fields:
+        return locked
     own, schedule = _split(fields)
     for name, value in _resolved(own).items():
         setattr(locked, name, value)
@@ -147,6 +149,29 @@ def copy_category_words(category_id: int, limit: int = 1000) -> int:
             forget_cached()
             return copied
     return 0
+
+
+@action
+def rate(service_id: UUID, rating: int) -> None:
+    """Count a review in, of a service that may be deleted: no review is lost, however many come at once.
+
+    The service's row is locked from here to the end of the transaction, as the last one that it locks. `updated_at`
+    stays: its provider changed nothing.
+    """
+    _count_review(service_id, rating, 1)
+
+
+@action
+def unrate(service_id: UUID, rating: int) -> None:
+    """Count a review out, as `rate` counts one in."""
+    _count_review(service_id, -rating, -1)
+
+
+def _count_review(service_id: UUID, points: int, reviews: int) -> None:
+    # By the database, from what is there when the row is locked: what was read before may be old.
+    counted = {"rating_sum": F("rating_sum") + points, "rating_count": F("rating_count") + reviews}
+    Service.objects.filter(pk=service_id).update(**counted)
+    forget_cached()
 
 
 def export(provider_id: Any) -> dict[str, Any]:

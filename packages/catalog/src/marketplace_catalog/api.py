@@ -59,7 +59,7 @@ def create_service(request: HttpRequest, response: HttpResponse, body: schemas.C
 @conditional
 def list_categories(request: HttpRequest) -> dict[str, Any]:
     """The tree of categories, parents before their children."""
-    return {"items": Category.objects.in_order().annotate(parent_slug=F("parent__slug"))}
+    return {"items": Category.objects.annotate(parent_slug=F("parent__slug")).tree()}
 
 
 @router.get("/{service_id}", auth=None, response=schemas.Service)

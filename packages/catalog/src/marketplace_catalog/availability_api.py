@@ -1,6 +1,5 @@
 """`/services/{id}/slots` and `/services/{id}/availability`: when a service can be had, and why not."""
 
-import datetime as dt
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from .exceptions import NotYourService
 from .lifecycle import LONGEST_SPAN
 from .scope import visible
 
-router = Router(tags=["Services"])
+router = Router(tags=["Availability"])
 
 
 @router.get("/{service_id}/slots", auth=None, response=schemas.Slots)
@@ -47,7 +46,7 @@ def list_availability_exceptions(request: HttpRequest, service_id: UUID) -> dict
 @router.put("/{service_id}/availability/exceptions/{date}", response=schemas.AvailabilityException)
 @refuses(NotYourService)
 def set_availability_exception(
-    request: HttpRequest, service_id: UUID, date: dt.date, body: schemas.SetException
+    request: HttpRequest, service_id: UUID, date: schemas.Day, body: schemas.SetException
 ) -> Any:
     """Let these be the hours of one local date; none at all close it. Bookings stay as they are."""
     return actions.set_exception(user_of(request), visible(request, service_id), date, body.windows)
@@ -55,7 +54,7 @@ def set_availability_exception(
 
 @router.delete("/{service_id}/availability/exceptions/{date}", response={204: None})
 @refuses(NotYourService)
-def clear_availability_exception(request: HttpRequest, service_id: UUID, date: dt.date) -> Status[None]:
+def clear_availability_exception(request: HttpRequest, service_id: UUID, date: schemas.Day) -> Status[None]:
     """Let the hours of its weekday hold on this date again."""
     if not actions.clear_exception(user_of(request), visible(request, service_id), date):
         raise NotFound

@@ -24,7 +24,7 @@ from .exceptions import NotYourService, TooManyFiles
 from .models import ServiceFile
 from .scope import visible
 
-router = Router(tags=["Services"])
+router = Router(tags=["Files"])
 
 
 def shown(file: File) -> File:

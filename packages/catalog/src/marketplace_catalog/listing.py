@@ -5,14 +5,18 @@ take what matches from the text's index and sort it. It guesses how many match f
 words knew nothing of each other, and a wrong guess reads a million rows. So it is not left to guess: first a short
 walk, and where that does not suffice the text's index. What is within `SELECT * FROM (… LIMIT n)` or `(… OFFSET 0)` is
 planned for itself.
+
+By relevance the newest matches are ranked, and the text's index is in no order. But it knows the day of each service:
+how often the newest services match tells how many days should do, and where they do not, all are looked up.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from itertools import batched
 from typing import Any, NamedTuple, Self
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import QuerySet, prefetch_related_objects
+from django.db.models import Count, Max, Min, Q, QuerySet, prefetch_related_objects
 
 from marketplace_kit.clock import now
 from marketplace_kit.pagination import (
@@ -38,8 +42,11 @@ ORDERS = {
 }
 RANKED = 10_000  # of the newest matches are ordered by relevance
 WALKED = 2_000  # services are looked at, in their order, before the text's index is asked
-DENSE = 100  # matches among them: then walking on finds the newest ones sooner than the text's index
+SEEN = 4_000  # of the newest tell how often the others match
+DENSE = 0.2  # of them match: then walking on finds the newest ones sooner than the text's index
+MARGIN = 1.5  # times as far back as it should take
 LOOKED_AT = 500  # services are asked for a free slot, for one page
+ASKED = 100  # of them at once: most pages are full before the end
 # What a service is placed by and asked for a free slot with.
 PLACED = ("created_at", "price", "rating_average", "rating_count", "provider", "schedule")
 
@@ -86,7 +93,7 @@ def page_of(
     look_at = params.limit if free is None else LOOKED_AT
     spot, found = _find(rows, order, text, spot, look_at + 1)
     seen = found[:look_at]
-    shown = (seen if free is None else _with_free_slot(seen, *free))[: params.limit]
+    shown = (seen if free is None else _with_free_slot(seen, *free, params.limit))[: params.limit]
     if not seen:
         return Slice([], None)
     # A page that is full ends with what it shows; one that is not, with what was looked at in vain.
@@ -100,11 +107,17 @@ def _order(sort: str | None, text: str | None) -> Keyset:
     return ORDERS[sort]
 
 
-def _with_free_slot(found: Sequence[Service], start: datetime, end: datetime) -> list[Service]:
-    prefetch_related_objects(found, "schedule")
-    asked = [(service.schedule, service.provider_id) for service in found]
-    free = Schedule.objects.with_free_slot(asked, start, end)
-    return [service for service in found if service.schedule_id in free]
+def _with_free_slot(found: Sequence[Service], start: datetime, end: datetime, limit: int) -> list[Service]:
+    """Those with a free slot, until there are so many."""
+    free: list[Service] = []
+    for asked in batched(found, ASKED, strict=False):
+        prefetch_related_objects(asked, "schedule")
+        schedules = [(service.schedule, service.provider_id) for service in asked]
+        keys = Schedule.objects.with_free_slot(schedules, start, end)
+        free += [service for service in asked if service.schedule_id in keys]
+        if len(free) >= limit:
+            break
+    return free
 
 
 def _with_details(shown: Sequence[Service]) -> list[Service]:
@@ -117,7 +130,7 @@ def _find(
 ) -> tuple[Spot, list[Service]]:
     """The first `count` rows behind the spot; at the start it may turn out that typing errors are to be forgiven."""
     if text is None:
-        following = _behind(rows, order, spot).select_related("schedule").only(*PLACED)
+        following = _behind(rows, order, spot).only(*PLACED)
         return spot, [*following.order_by(*order.order)[:count]]
     if spot.forgives:
         wanted = forgiving(text, spot.begun_at)
@@ -139,6 +152,7 @@ def _matches(wanted: Wanted, rows: QuerySet[Service], order: Keyset, spot: Spot,
 
 
 def _in_order(wanted: Wanted, rows: QuerySet[Service], order: Keyset, spot: Spot, count: int) -> list[Service]:
+    """By what stands in an index."""
     following = _behind(rows, order, spot)
     found = _walk(wanted, following, order).then(f"WHERE hit ORDER BY {_sql(order)} LIMIT %s", count).rows()
     if len(found) == count:
@@ -147,18 +161,72 @@ def _in_order(wanted: Wanted, rows: QuerySet[Service], order: Keyset, spot: Spot
 
 
 def _by_relevance(wanted: Wanted, rows: QuerySet[Service], order: Keyset, spot: Spot, count: int) -> list[Service]:
-    newest = ORDERS["newest"]
+    """The best of the newest RANKED matches."""
     if spot.place:  # what has come since would push others out of the newest ones
         rows = rows.filter(created_at__lte=spot.begun_at)
-    ranked = wanted.ranked(wanted.found_in(rows))
-    if len(_walk(wanted, rows, newest).then("WHERE hit LIMIT %s", DENSE).rows()) == DENSE:
-        candidates = Sql.of(ranked.order_by(*newest.order)[:RANKED])
-    else:
-        candidates = Sql.fenced(ranked).then(f"ORDER BY {_sql(newest)} LIMIT %s", RANKED)
-    if spot.place:
-        values = order.values(ranked, spot.place)
-        candidates = candidates.then("WHERE (relevance, id) < (%s::float8, %s)", *values)
-    return candidates.then(f"ORDER BY {_sql(order)} LIMIT %s", count).rows()
+    found: list[Service] = []
+    for newest in _newest_matches(wanted, rows):
+        candidates = newest.then(f"ORDER BY {_sql(ORDERS['newest'])} LIMIT %s", RANKED).counted()
+        if spot.place:
+            values = order.values(wanted.ranked(rows), spot.place)
+            candidates = candidates.then("WHERE (relevance, id) < (%s::float8, %s)", *values)
+        found = candidates.then(f"ORDER BY {_sql(order)} LIMIT %s", count).rows()
+        if found and found[0].counted == RANKED:  # type: ignore[attr-defined]  # a column of the statement
+            break
+    return found
+
+
+def _newest_matches(wanted: Wanted, rows: QuerySet[Service]) -> Iterator["Sql"]:
+    """Ways to those that match, with their relevance: to the newest ones by guess, and then to all."""
+    seen = _seen(wanted, rows)
+    since = _since(seen)
+    if since is not None:
+        recent = rows.filter(created_at__gte=since)
+        yield _walked(wanted, recent) if seen.is_dense else _looked_up(wanted, rows, since.date())
+    yield _walked(wanted, rows) if seen.is_dense and since is None else _looked_up(wanted, rows, None)
+
+
+def _walked(wanted: Wanted, rows: QuerySet[Service]) -> "Sql":
+    """By the index of the order, looking at each row."""
+    told = wanted.told_in_ranks(rows).order_by(*ORDERS["newest"].order)
+    return Sql.fenced(told).then("WHERE relevance IS NOT NULL")
+
+
+def _looked_up(wanted: Wanted, rows: QuerySet[Service], day: date | None) -> "Sql":
+    """By the text's index."""
+    found = wanted.found_in(rows) if day is None else wanted.found_since(rows, day)
+    return Sql.fenced(wanted.ranked(found))
+
+
+class Seen(NamedTuple):
+    """The newest services, so many that tell how far back the newest matches reach."""
+
+    total: int
+    hits: int
+    newest: datetime | None
+    oldest: datetime | None
+
+    @property
+    def is_dense(self) -> bool:
+        return self.hits > DENSE * self.total
+
+
+def _seen(wanted: Wanted, rows: QuerySet[Service]) -> Seen:
+    walked = wanted.told_in(rows).order_by(*ORDERS["newest"].order)[:SEEN]
+    total, hits = Count("pk"), Count("pk", filter=Q(hit=True))
+    return Seen(**walked.aggregate(total=total, hits=hits, newest=Max("created_at"), oldest=Min("created_at")))
+
+
+def _since(seen: Seen) -> datetime | None:
+    """From when on there should be RANKED matches, if older services match as often as the newest do.
+
+    None where that is most of the time: then leaving the rest out is not worth looking at the days.
+    """
+    if seen.total < SEEN or not seen.hits or seen.newest is None or seen.oldest is None:
+        return None
+    reach = (seen.newest - seen.oldest) * (RANKED / seen.hits) * MARGIN
+    first: datetime = Service.objects.listed().aggregate(first=Min("created_at"))["first"]
+    return seen.newest - reach if 3 * reach < seen.newest - first else None
 
 
 def _walk(wanted: Wanted, rows: QuerySet[Service], order: Keyset) -> "Sql":
@@ -190,6 +258,10 @@ class Sql(NamedTuple):
         """The same, found in the way that is best for all of them, whatever is done with them then."""
         text, params = cls.of(rows)
         return cls(f"{text} OFFSET 0", params)
+
+    def counted(self) -> Self:
+        """With `counted` in each row: how many there are."""
+        return type(self)(f"SELECT *, count(*) OVER () AS counted FROM ({self.text}) AS found", self.params)  # noqa: S608
 
     def then(self, more: str, *params: Any) -> Self:
         return type(self)(f"SELECT * FROM ({self.text}) AS found {more}", (*self.params, *params))  # noqa: S608

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Self, override
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.checks import CheckMessage
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import connection, models
 from django.db.models import F, Prefetch, Q
 from django.db.models.functions import Cast, Coalesce, NullIf, Round
@@ -38,10 +40,19 @@ class StoredColumn(models.GeneratedField):
         return name, "django.db.models.GeneratedField", args, kwargs
 
 
+PLAIN_SLUG = r"^[a-z0-9_-]+$"
+
+
 class CategoryQuerySet(models.QuerySet["Category"]):
-    def in_order(self) -> Self:
-        """Parents before their children, each level in its own order."""
-        return self.order_by(F("parent").asc(nulls_first=True), "position", "slug")
+    def tree(self) -> list["Category"]:
+        """All of them, parents before their children, those of one parent in their own order."""
+        below = defaultdict(list)
+        for category in self.order_by("position", "slug"):
+            below[category.parent_id].append(category)
+        found = below[None]
+        for category in found:
+            found += below[category.pk]
+        return found
 
     def branch(self, top: str | int) -> list[int]:
         """The keys of a category, named by its slug or key, and of all below it; none where it is not there."""
@@ -58,7 +69,7 @@ class CategoryQuerySet(models.QuerySet["Category"]):
 class Category(models.Model):
     """A node of the tree that services are filed under."""
 
-    slug = models.SlugField(max_length=60, unique=True)
+    slug = models.SlugField(max_length=60, unique=True, validators=(RegexValidator(PLAIN_SLUG),))
     name = models.CharField(max_length=100)
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
     position = models.PositiveSmallIntegerField(default=0)
@@ -70,10 +81,16 @@ class Category(models.Model):
         verbose_name_plural = "categories"
         constraints = (
             models.CheckConstraint(condition=~Q(parent=F("id")), name="catalog_category_not_its_own_parent"),
+            models.CheckConstraint(condition=Q(slug__regex=PLAIN_SLUG), name="catalog_category_plain_slug"),
         )
 
     def __str__(self) -> str:
         return self.name
+
+    @override
+    def clean(self) -> None:
+        if self.parent is not None and self in self.parent._upwards():
+            raise ValidationError({"parent": "A category can't be below itself."})
 
     @property
     def words(self) -> str:

@@ -1,6 +1,7 @@
 """What goes in and out of the catalog."""
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
@@ -181,6 +182,17 @@ class SlotSpan(Params):
 
     start: Instant = Field(alias="from", description="The earliest start.")
     end: Instant = Field(alias="to", description="Before this moment.")
+
+
+def _written_as_date(value: Any) -> Any:
+    # pydantic would also take seconds since 1970, and a date-time at midnight.
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise PydanticCustomError("date_format", "Input should be a date, as in 2026-12-31")
+    return value
+
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+Day = Annotated[dt.date, BeforeValidator(_written_as_date)]
 
 
 class AskedStart(Params):

@@ -4,13 +4,14 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVectorField
 from django.db import connection
 from django.db.models import (
     BooleanField,
+    Case,
     Expression,
     ExpressionWrapper,
     FloatField,
@@ -19,9 +20,10 @@ from django.db.models import (
     QuerySet,
     TextField,
     Value,
+    When,
 )
 from django.db.models.expressions import Col
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, TruncDate
 
 from .models import Service
 
@@ -39,6 +41,7 @@ class SearchColumn(Expression):
     def resolve_expression(self, query: Any = None, *args: Any, **kwargs: Any) -> Any:
         field = SearchVectorField()
         field.set_attributes_from_name("search")
+        field.model = Service
         return Col(query.get_initial_alias(), field)
 
 
@@ -55,14 +58,26 @@ class Wanted:
         """Those of `rows` that match."""
         return rows.alias(search=SearchColumn()).filter(self.condition())
 
+    def found_since(self, rows: QuerySet[Service], day: date) -> QuerySet[Service]:
+        """Those that match and were offered on that day (in UTC) or later: the text's index knows both."""
+        return self.found_in(rows.alias(offered_on=TruncDate("created_at", tzinfo=UTC)).filter(offered_on__gte=day))
+
     def told_in(self, rows: QuerySet[Service]) -> QuerySet[Service]:
         """All of `rows`, with `hit`: whether it matches."""
         return rows.alias(search=SearchColumn()).annotate(hit=ExpressionWrapper(self.condition(), BooleanField()))
 
     def ranked(self, rows: QuerySet[Service]) -> QuerySet[Service]:
         """With `relevance`, the higher the better: by where the words stand, how often and how close together."""
+        return rows.annotate(relevance=self._rank())
+
+    def told_in_ranks(self, rows: QuerySet[Service]) -> QuerySet[Service]:
+        """All of `rows`, with `relevance`: None where it does not match."""
+        told = Case(When(self.condition(), then=self._rank()))
+        return rows.alias(search=SearchColumn()).annotate(relevance=told)
+
+    def _rank(self) -> Cast:
         # As a double, which comes back from a cursor exactly as it was; ts_rank's own type is half as long.
-        return rows.annotate(relevance=Cast(SearchRank(SearchColumn(), self.queries[0]), FloatField()))
+        return Cast(SearchRank(SearchColumn(), self.queries[0]), FloatField())
 
 
 def as_asked(text: str) -> Wanted:

@@ -26,6 +26,7 @@ SETTINGS = {
     "timezone": "UTC",
     "jit": "off",
     "random_page_cost": "1.1",
+    "shared_buffers": "512MB",  # taken from the machine as it is used, not before
     "max_wal_size": "2GB",
 }
 # A test's database may be lost with the machine's power.

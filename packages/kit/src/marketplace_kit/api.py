@@ -1,6 +1,7 @@
 """The API object that a project makes one of."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ninja import NinjaAPI
@@ -20,13 +21,19 @@ class Api(NinjaAPI):
     """NinjaAPI with the manners of the contract: strict JSON, problem documents, a complete OpenAPI document.
 
     `also_refused`, by operation id: refusals that the receivers of a project raise, which a package cannot know.
+    `examples`: a JSON file with examples by operation id, for the document.
     """
 
     def __init__(
-        self, *, also_refused: Mapping[str, Sequence[type[DomainError]]] | None = None, **options: Any
+        self,
+        *,
+        also_refused: Mapping[str, Sequence[type[DomainError]]] | None = None,
+        examples: Path | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(parser=StrictParser(), renderer=OrjsonRenderer(), **options)
         self.also_refused = also_refused or {}
+        self.examples = examples
         install_error_handlers(self)
         self.add_decorator(guard, mode="view")
 

@@ -5,6 +5,7 @@ from django.core.checks import CheckMessage, register
 class KitConfig(AppConfig):
     name = "marketplace_kit"
     label = "marketplace_kit"
+    verbose_name = "Kit"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -4,9 +4,11 @@ import email.policy
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from email.headerregistry import BaseHeader, HeaderRegistry, UnstructuredHeader
+from email.policy import Policy
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, override
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -17,15 +19,58 @@ from django.core.mail.message import EmailMessage
 LONG_LINES = email.policy.default.clone(max_line_length=900, cte_type="8bit")
 
 
-def send(key: str, to: str, subject: str, text: str, html: str | None = None, **options: Any) -> None:
+class _OneLine(UnstructuredHeader, BaseHeader):
+    """A header of one long word. Broken at 78 characters it would become encoded words, which no program looks into."""
+
+    @override
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+HEADERS = HeaderRegistry()
+HEADERS.map_to_type("list-unsubscribe", _OneLine)
+
+
+class Message(EmailMultiAlternatives):
+    """Django's, with headers that stay what they are."""
+
+    @override
+    def message(self, *, policy: Any = email.policy.default) -> Any:
+        return super().message(policy=policy.clone(header_factory=HEADERS))
+
+
+class Part(NamedTuple):
+    """What a mail carries besides its text: a file, or without a name another form of the text."""
+
+    content: str | bytes
+    media_type: str  # with its parameters: text/calendar; method=REQUEST
+    filename: str = ""
+
+
+def send(
+    key: str,
+    to: str,
+    subject: str,
+    text: str,
+    html: str | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    parts: Iterable[Part] = (),
+) -> None:
     """Send one message. `key` names it: the same key is the same Message-ID, and with files the same file.
 
     For jobs: raises what the backend raises, and is safe to repeat.
     """
-    message = EmailMultiAlternatives(subject=" ".join(subject.split()), body=text, to=[to], **options)
-    message.extra_headers["Message-ID"] = message_id(key)
+    # No program is to answer it (RFC 3834), and a subject has no second line in which a header could begin.
+    named = {"Message-ID": message_id(key), "Auto-Submitted": "auto-generated", **(headers or {})}
+    message = Message(subject=" ".join(subject.split()), body=text, to=[to], headers=named)
     if html is not None:
         message.attach_alternative(html, "text/html")
+    for part in parts:
+        if part.filename:
+            message.attach(part.filename, part.content, part.media_type)
+        else:
+            message.attach_alternative(part.content, part.media_type)
     message.send()
 
 

@@ -1,10 +1,12 @@
 """The OpenAPI document: Ninja's, with what follows from how kit answers."""
 
+import json
 import re
 from http import HTTPStatus
 from typing import Any
 
 from ninja import NinjaAPI
+from ninja.constants import NOT_SET
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from pydantic import Field
@@ -64,8 +66,8 @@ REPLAYED = {
     }
 }
 
-# Of limited operations: in every answer, and with a 429.
-LIMITS = {
+# Of limited operations: in every answer, and with a 429. Told once, and referred to.
+HEADERS = {
     "RateLimit-Policy": {
         "description": "What is counted, how many requests, in how many seconds.",
         "schema": {"type": "string"},
@@ -77,17 +79,26 @@ LIMITS = {
         "example": '"email";r=4;t=57',
     },
 }
+LIMITS: dict[str, Any] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
 RETRY_AFTER = {"description": "In how many seconds to try again.", "schema": {"type": "integer"}, "example": 57}
 
 
 class Document(OpenAPISchema):
-    """Ninja's document with every error declared, path parameters in camelCase, and schemas named for people."""
+    """Ninja's document with every error declared, examples, and names for people.
+
+    An example of an operation is `{path?, query?, headers?, request?, status, response?}`: see `Api(examples=…)`.
+    """
 
     def __init__(self, api: NinjaAPI, path_prefix: str) -> None:
+        path = getattr(api, "examples", None)
+        self.examples: dict[str, Any] = json.loads(path.read_text()) if path else {}
         super().__init__(api, path_prefix)
         self["paths"] = _tidied(self["paths"])
-        schemas = {_schema_name(name): _tidied(schema) for name, schema in self.schemas.items()}
-        self["components"]["schemas"] = _used(schemas, self["paths"])
+        named = ((_schema_name(name), schema) for name, schema in self.schemas.items())
+        schemas = {name: _tidied(schema) | {"title": name} for name, schema in named}
+        self["components"]["schemas"] = _used(schemas, [self["paths"], self.get("webhooks")])
+        if any(LIMITS.items() <= response.get("headers", {}).items() for response in _responses(self["paths"])):
+            self["components"]["headers"] = HEADERS
 
     def get_paths(self) -> dict[str, Any]:
         for model in (Problem, ProblemError):
@@ -97,9 +108,9 @@ class Document(OpenAPISchema):
 
     def operation_details(self, operation: Operation) -> dict[str, Any]:
         details: dict[str, Any] = super().operation_details(operation)
-        for parameter in details["parameters"]:
-            if parameter["in"] == "path":
-                parameter["name"] = to_camel(parameter["name"])
+        details["summary"] = _first_sentence(details.get("description", details["summary"]))
+        details["tags"] = details.get("tags", [])[-1:]  # that of the innermost router
+        details["parameters"] = [_parameter(given) for given in details["parameters"]]
         upload = getattr(operation.view_func, "upload_limit", None)
         if upload is not None:
             details["requestBody"] = _upload_body(upload)
@@ -109,7 +120,27 @@ class Document(OpenAPISchema):
         _declare_marks(operation, details)
         if _is_limited(operation):
             _declare_limits(details["responses"])
+        details["responses"] = dict(sorted(details["responses"].items()))
+        _add_examples(details, self.examples.get(details["operationId"], {}))
         return details
+
+    def operation_security(self, operation: Operation) -> list[dict[str, Any]] | None:
+        required: list[dict[str, Any]] | None = super().operation_security(operation)
+        optional = _optional_auth(operation)
+        for auth in optional:
+            self.securitySchemes[type(auth).__name__] = auth.openapi_security_schema
+        return [{}, *({type(auth).__name__: []} for auth in optional)] if optional else required
+
+
+def _optional_auth(operation: Operation) -> list[Any]:
+    """How one may sign in where nobody must: a bad token is refused even there."""
+    auth = operation.api.auth
+    if operation.auth_callbacks or getattr(operation.view_func, "ignores_authorization", False):
+        return []
+    if auth is NOT_SET or auth is None:
+        return []
+    callbacks = auth if isinstance(auth, list | tuple) else [auth]
+    return [one for one in callbacks if hasattr(one, "openapi_security_schema")]
 
 
 def _errors(operation: Operation, has_body: bool) -> dict[int, dict[str, str]]:
@@ -129,7 +160,7 @@ def _errors(operation: Operation, has_body: bool) -> dict[int, dict[str, str]]:
         *getattr(operation.view_func, "refusals", ()),
         *also_refused.get(operation.api.get_openapi_operation_id(operation), ()),
     ]
-    for auth in operation.auth_callbacks:
+    for auth in [*operation.auth_callbacks, *_optional_auth(operation)]:
         declared += getattr(auth, "refusals", ())
     if _is_limited(operation):
         declared.append(RateLimited)
@@ -180,6 +211,44 @@ def _upload_body(limit: int) -> dict[str, Any]:
     return {"content": {"multipart/form-data": {"schema": schema}}, "required": True}
 
 
+# --- what people read ---
+
+
+def _first_sentence(text: str) -> str:
+    """Up to its full stop or colon, on one line."""
+    return re.split(r"[.:](?=\s|$)", " ".join(text.split()), maxsplit=1)[0]
+
+
+def _parameter(given: dict[str, Any]) -> dict[str, Any]:
+    """A parameter with a description, never null (that is: left out), and without a title made up from its name."""
+    schema = {key: value for key, value in given["schema"].items() if key not in ("title", "description", "examples")}
+    found = {key: value for key, value in given.items() if key != "examples"}
+    # Of a number that may be sent as a string as well, the first: in an address there is no difference.
+    for choice in schema.pop("anyOf", ())[:1]:
+        found = {key: value for key, value in choice.items() if key == "description"} | found
+        schema = {key: value for key, value in choice.items() if key not in ("description", "examples")} | schema
+    if found["in"] == "path":
+        words = found["name"].removesuffix("_id").replace("_", " ")
+        found["name"] = to_camel(found["name"])
+        found.setdefault("description", f"The {words}'s id." if found["name"].endswith("Id") else f"The {words}.")
+    return found | {"schema": schema}
+
+
+def _add_examples(details: dict[str, Any], example: dict[str, Any]) -> None:
+    for parameter in details["parameters"]:
+        told = example.get({"path": "path", "query": "query"}.get(parameter["in"], "headers"), {})
+        if parameter["name"] in told:
+            parameter["example"] = told[parameter["name"]]
+    answer = details["responses"].get(example.get("status"), {})
+    for name, place in (("request", details.get("requestBody", {})), ("response", answer)):
+        for content in place.get("content", {}).values() if name in example else ():
+            content["example"] = example[name]
+
+
+def _responses(paths: dict[str, Any]) -> list[dict[str, Any]]:
+    return [answer for item in paths.values() for details in item.values() for answer in details["responses"].values()]
+
+
 # --- schemas ---
 
 _REF = "#/components/schemas/"
@@ -197,7 +266,7 @@ def _tidied(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     found = {key: _tidied(item) for key, item in value.items()}
-    if isinstance(ref := found.get("$ref"), str):
+    if isinstance(ref := found.get("$ref"), str) and ref.startswith(_REF):
         found["$ref"] = _REF + _schema_name(ref.removeprefix(_REF))
     if isinstance(properties := found.get("properties"), dict):
         for schema in properties.values():
@@ -222,7 +291,8 @@ def _references(value: Any) -> set[str]:
         return {name for item in value for name in _references(item)}
     if not isinstance(value, dict):
         return set()
-    own = {value["$ref"].removeprefix(_REF)} if isinstance(value.get("$ref"), str) else set()
+    ref = value.get("$ref")
+    own = {ref.removeprefix(_REF)} if isinstance(ref, str) and ref.startswith(_REF) else set()
     return own | {name for item in value.values() for name in _references(item)}
 
 

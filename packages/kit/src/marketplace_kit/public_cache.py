@@ -2,7 +2,8 @@
 
 A body is kept under a version, which everything that the bodies show moves on: before and after its commit. Who read
 the old state in between has kept it under a version that nobody asks for any more. The version and the bodies live in
-one server, so that either is lost with the other; with the server down all is read from the database.
+one server, so that either is lost with the other; with the server down all is read from the database. It may come back
+with all that it knew: so a writer that can't reach it answers when whatever was kept before is dead.
 """
 
 import time
@@ -10,7 +11,6 @@ from collections.abc import Callable
 from functools import wraps
 from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qsl
 from uuid import uuid4
 
 import structlog
@@ -54,7 +54,14 @@ def cached_publicly[F: Callable[..., Any]](
 def move_on(topic: str) -> None:
     """Make the kept answers of a topic old: now, and again once this transaction is committed."""
     _set_version(topic)
-    transaction.on_commit(lambda: _set_version(topic))
+    transaction.on_commit(lambda: _outlive(topic))
+
+
+def _outlive(topic: str) -> None:
+    """Come back when the version is another one, or when nothing is alive any more of what was kept under the old."""
+    dead_at = time.monotonic() + conf.PUBLIC_CACHE_SECONDS
+    while not _set_version(topic) and time.monotonic() < dead_at:
+        time.sleep(PAUSE)
 
 
 def _kept(request: HttpRequest, topic: str, answer: Callable[[], HttpResponseBase]) -> HttpResponseBase:
@@ -74,9 +81,8 @@ def _kept(request: HttpRequest, topic: str, answer: Callable[[], HttpResponseBas
 
 
 def _name(request: HttpRequest) -> str:
-    """What was asked for: parameters in another order are the same question, unless one is given twice."""
-    asked = sorted(parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=True), key=lambda pair: pair[0])
-    return sha256(repr((request.path, asked)).encode()).hexdigest()
+    """What was asked for, as the endpoint sees it: parameters in another order are the same question."""
+    return sha256(repr((request.path, sorted(request.GET.lists()))).encode()).hexdigest()
 
 
 # --- versions ---
@@ -91,10 +97,15 @@ def _version(topic: str) -> str | None:
     return found
 
 
-def _set_version(topic: str) -> None:
-    # Never one that there was before: a counter that begins anew after a restart would come to its old numbers.
-    if conf.PUBLIC_CACHE_SECONDS:
-        _softly(lambda cache: cache.set(_version_key(topic), uuid4().hex, None))
+def _set_version(topic: str) -> bool:
+    """Whether that could be done."""
+
+    def change(cache: BaseCache) -> bool:
+        # Never one that there was before: a counter that begins anew after a restart would come to its old numbers.
+        cache.set(_version_key(topic), uuid4().hex, None)
+        return True
+
+    return not conf.PUBLIC_CACHE_SECONDS or bool(_softly(change))
 
 
 def _version_key(topic: str) -> str:
@@ -104,6 +115,7 @@ def _version_key(topic: str) -> str:
 # --- a cache that may be down ---
 
 REST = 1.0  # seconds for which readers leave a cache alone that failed
+PAUSE = 0.1  # seconds after which a writer tries again
 _resting_until = 0.0
 
 

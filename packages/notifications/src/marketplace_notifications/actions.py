@@ -21,7 +21,15 @@ from marketplace_kit.transactions import action
 from . import hints, rendering
 from .conf import conf
 from .exceptions import InvalidTicket, InvalidToken
-from .models import Notification, Preference, StreamCounter, StreamTicket, usual
+from .models import (
+    Notification,
+    Preference,
+    StreamCounter,
+    StreamTicket,
+    WebhookDelivery,
+    WebhookEndpoint,
+    usual,
+)
 from .signals import notification_created
 
 UNSUBSCRIBE = Signer(sep=".", salt="marketplace_notifications.unsubscribe")
@@ -71,18 +79,20 @@ def publish(user_id: Any) -> None:
 
 
 def send_email(notification_id: UUID) -> None:
-    """Mail a notification, unless its owner has gone, has no address or wants no such mail any more.
+    """Mail a notification, unless it was, or its owner has gone, has no address or wants no such mail any more.
 
     Raises what the mail backend raises. Safe to repeat: the message is named by the notification.
     """
-    found = Notification.objects.select_related("user").filter(pk=notification_id).first()
+    found = Notification.objects.select_related("user").filter(pk=notification_id, mailed_at=None).first()
     if found is None or not _still_wanted(found):
         return
     address = conf.call("ADDRESS_OF", found.user)
     if address is None:
         return
     text, html = rendering.mail(found)
-    mail.send(str(found.pk), address, found.title, text, html, headers=_unsubscribe_headers(found))
+    headers, parts = _unsubscribe_headers(found), conf.call("PARTS_OF", found)
+    mail.send(str(found.pk), address, found.title, text, html, headers=headers, parts=parts)
+    Notification.objects.filter(pk=found.pk).update(mailed_at=now())
 
 
 def _still_wanted(notification: Notification) -> bool:
@@ -187,6 +197,8 @@ def _digest(ticket: str) -> str:
 @action
 def forget(user_id: Any) -> None:
     """Delete all that is kept on a user who is erased; his place in the stream stays."""
+    # Before what they are sent: an endpoint is locked before its deliveries, always.
+    WebhookEndpoint.objects.of(user_id).erase()
     Notification.objects.of(user_id).delete()
     Preference.objects.filter(user=user_id).delete()
     StreamTicket.objects.filter(user=user_id).delete()
@@ -201,4 +213,12 @@ def export(user_id: Any) -> dict[str, list[Any]]:
             {"type": wish.type, "email": wish.email, "inApp": wish.in_app}
             for wish in Preference.objects.wishes_of(user_id)
         ],
+        "webhooks": exported(
+            WebhookEndpoint.objects.of(user_id).order_by("created_at", "id"),
+            *("id", "url", "types", "is_active", "disabled_reason", "created_at", "updated_at"),
+        ),
+        "webhookDeliveries": exported(
+            WebhookDelivery.objects.filter(endpoint__user=user_id).order_by("created_at", "id"),
+            *("id", "endpoint_id", "notification_id", "status", "attempts", "response_status", "created_at"),
+        ),
     }

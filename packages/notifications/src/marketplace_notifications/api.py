@@ -16,8 +16,10 @@ from .conf import conf
 from .exceptions import InvalidTicket, InvalidToken, StreamElsewhere, TooManyStreams
 from .models import Notification, Preference
 from .sessions import viewer_by_credentials
+from .webhooks_api import router as webhooks
 
 router = Router(tags=["Notifications"])
+router.add_router("/webhooks", webhooks)
 
 EVENT = (
     "event: booking.confirmed\nid: WzEyLDE3ODAwMDAwMDBd.c2lnbmF0dXJl\n"

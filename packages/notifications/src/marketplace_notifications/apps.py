@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.core.checks import register
+from django.core.checks import Tags, register
 
 
 class NotificationsConfig(AppConfig):
@@ -9,7 +9,9 @@ class NotificationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks
+        from . import checks, receivers
 
+        receivers.connect()
         register(checks.check_stream_settings)
         register(checks.check_templates)
+        register(checks.check_webhooks, Tags.security, deploy=True)

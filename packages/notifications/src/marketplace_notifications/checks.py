@@ -39,6 +39,14 @@ def check_templates(**_: Any) -> list[checks.CheckMessage]:
     ]
 
 
+def check_webhooks(**_: Any) -> list[checks.CheckMessage]:
+    """In a deployment, webhooks go out to the public internet only."""
+    if not conf.WEBHOOK_ALLOW_PRIVATE:
+        return []
+    detail = "Webhooks may go to private addresses: whoever signs up reaches what only this machine should."
+    return [checks.Warning(detail, id="marketplace_notifications.W002")]
+
+
 def _exists(name: str) -> bool:
     try:
         Engine.get_default().get_template(name)

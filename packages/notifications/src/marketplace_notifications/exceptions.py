@@ -24,3 +24,15 @@ class TooManyStreams(ServiceUnavailable):
 
 class StreamElsewhere(ServiceUnavailable):
     """The stream is served by the stream process."""
+
+
+class TooManyWebhooks(DomainError):
+    """You have as many webhooks as one may have. Delete one first."""
+
+    code = "too_many_webhooks"
+
+
+class WebhookInactive(DomainError):
+    """This webhook is sent nothing. Set `isActive` to true first."""
+
+    code = "webhook_inactive"

@@ -1,10 +1,12 @@
 """What the open streams of a process share: one ear for hints, one look at the database, a few threads."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
+from itertools import batched
 from typing import Any
 
 import structlog
@@ -21,9 +23,12 @@ from .models import StreamCounter
 from .storage import channel_of
 
 log = structlog.get_logger(__name__)
+# It writes a line for each stream that comes, beside ours for the request.
+logging.getLogger("django_eventstream").setLevel(logging.WARNING)
 
 DEAF_LOOK_SECONDS = 2  # between two looks at the database while no hints come
 RECONNECT_SECONDS = 1
+AT_ONCE = 500  # streams that one query is about: one about thousands would hold up all of them
 
 
 async def in_thread[T](func: Callable[..., T], *args: Any) -> T:
@@ -50,6 +55,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.deaf = True  # no hints come: Valkey is away
+        self.stopping = False
         self.count = 0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -69,7 +75,8 @@ class Hub:
         self.count -= 1
 
     async def stop(self) -> None:
-        """End every stream and whatever runs for them."""
+        """End every stream and whatever runs for them: the process ends."""
+        self.stopping = True
         for stream in self._streams():
             stream.end()
         tasks, self._tasks = self._tasks, []
@@ -127,24 +134,18 @@ class Hub:
                 log.exception("stream_watch_failed")
 
     async def _wake_those_behind(self) -> None:
-        streams = self._streams()
-        users = {stream.user_id for stream in streams}
-        if not users:
-            return
-        last = await in_thread(_counters, users)
-        for stream in streams:
-            if stream.position is not None and stream.position < last.get(stream.user_id, 0):
-                stream.aevent.set()
+        for streams in batched(self._streams(), AT_ONCE, strict=False):
+            last = await in_thread(_counters, {stream.user_id for stream in streams})
+            for stream in streams:
+                if stream.position is not None and stream.position < last.get(stream.user_id, 0):
+                    stream.aevent.set()
 
     async def _end_those_over(self) -> None:
-        streams = self._streams()
-        keys = {stream.viewer.session_key for stream in streams}
-        if not keys:
-            return
-        over = await in_thread(conf.call, "SESSIONS_ENDED", keys)
-        for stream in streams:
-            if stream.viewer.session_key in over:
-                stream.end()
+        for streams in batched(self._streams(), AT_ONCE, strict=False):
+            over = await in_thread(conf.call, "SESSIONS_ENDED", {stream.viewer.session_key for stream in streams})
+            for stream in streams:
+                if stream.viewer.session_key in over:
+                    stream.end()
 
 
 def _counters(users: set[Any]) -> dict[Any, int]:

@@ -1,6 +1,7 @@
 """One open stream, as django-eventstream's listener manager knows it."""
 
 import asyncio
+import random
 
 from django.contrib.auth import get_user_model
 from django_eventstream.eventrequest import EventRequest
@@ -15,6 +16,7 @@ from .sessions import Viewer
 from .storage import UNKNOWN, channel_of, user_of
 
 BATCH = 100  # events that are read at a time
+COMES_AGAIN = (500, 3_000)  # milliseconds; not all at once, who were told at once
 
 
 class Stream(Listener):
@@ -59,6 +61,10 @@ class Stream(Listener):
             return ": keep-alive\n\n"
         # Without `data:` a browser takes note of the id and dispatches nothing.
         return f"event: keep-alive\nid: {self._here()}\n\n"
+
+    def farewell(self) -> str:
+        """Said where the process ends, and nothing else: come again, each after a pause of his own."""
+        return f"retry: {random.randint(*COMES_AGAIN)}\n{self.keep_alive()}"  # noqa: S311  (no secret)
 
     def _here(self) -> str:
         return event_ids.encode(self.user_id, self.position or 0, now())

@@ -1,5 +1,6 @@
 """What users were told, in which order, and how they want to be told."""
 
+from datetime import timedelta
 from typing import Any, NamedTuple, Self
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from marketplace_kit.clock import now
 from marketplace_kit.ids import uuid7
 
 from .conf import conf
+from .lifecycle import DeliveryStatus, DisabledReason
 
 
 class NotificationQuerySet(models.QuerySet["Notification"]):
@@ -52,6 +54,7 @@ class Notification(models.Model):
     # Its place in the user's stream: null until it is published, for ever if it is not `in_app`.
     position = models.PositiveBigIntegerField(null=True, editable=False)
     read_at = models.DateTimeField(null=True)
+    mailed_at = models.DateTimeField(null=True, editable=False)  # null also where no mail is wanted
     created_at = models.DateTimeField(default=now, editable=False)
 
     objects = NotificationQuerySet.as_manager()
@@ -151,3 +154,172 @@ class Preference(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user", "type"], name="notifications_one_preference")]
+
+
+# --- webhooks ---
+
+OVERDUE_AFTER = timedelta(minutes=5)
+
+
+class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
+    def of(self, user_id: Any) -> Self:
+        return self.filter(user=user_id)
+
+    def listening(self, user_id: Any, kind: str) -> list["WebhookEndpoint"]:
+        """The user's endpoints that are sent this type: there until the transaction ends.
+
+        A KEY SHARE lock, which Django has no word for: only whoever deletes one waits for us, or we for him. Any other
+        lock would make those wait for each other who tell the same people, and a delivery written to what is
+        deleted meanwhile would undo all that is told of.
+        """
+        wanted = Q(types__isnull=True) | Q(types__contains=[kind])
+        rows = self.of(user_id).filter(wanted, is_active=True).order_by("pk").only("pk")
+        sql, params = rows.query.sql_with_params()
+        return list(self.model._default_manager.raw(f"{sql} FOR KEY SHARE", params))
+
+    def erase(self) -> None:
+        """Delete them. Locked first: what is being written for them is there before it is looked for."""
+        locked = list(self.select_for_update().order_by("pk"))
+        self.model._default_manager.filter(pk__in=[endpoint.pk for endpoint in locked]).delete()
+
+    def locked_for(self, delivery_id: Any) -> "WebhookEndpoint | None":
+        """The endpoint of a delivery, locked before the delivery: always in this order."""
+        return self.select_for_update(of=("self",), no_key=True).filter(deliveries=delivery_id).first()
+
+
+class WebhookEndpoint(models.Model):
+    """A URL at which a user wants to be told, too."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    url = models.CharField(max_length=2000)
+    types = models.JSONField(null=True)  # a list; null: every type, and those to come
+    is_active = models.BooleanField(default=True)
+    disabled_reason = models.CharField(max_length=20, choices=DisabledReason.choices, null=True)  # noqa: DJ001  (null: it was not)
+    # When the first attempt failed of all those since the last that came through.
+    failing_since = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(default=now, editable=False)
+    updated_at = models.DateTimeField(default=now, editable=False)
+
+    # What was made for it just now, in memory only: its owner reads it this once.
+    secret: str
+
+    objects = WebhookEndpointQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(disabled_reason=None) | Q(is_active=False, disabled_reason__in=DisabledReason.values),
+                name="notifications_webhook_disabled",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def shown_types(self) -> list[str]:
+        return list(conf.TYPES if self.types is None else self.types)
+
+
+class WebhookSecretQuerySet(models.QuerySet["WebhookSecret"]):
+    def signing(self) -> Self:
+        """Those that sign now, the current one first."""
+        return self.filter(Q(ends_at=None) | Q(ends_at__gt=now())).order_by("-pk")
+
+
+class WebhookSecret(models.Model):
+    """What an endpoint's webhooks are signed with. In a table of its own, which nothing reads but the signing."""
+
+    endpoint = models.ForeignKey(WebhookEndpoint, models.CASCADE, related_name="secrets")
+    secret = models.CharField(max_length=100)
+    ends_at = models.DateTimeField(null=True)  # null: the current one
+
+    objects = WebhookSecretQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["endpoint"], condition=Q(ends_at=None), name="notifications_one_current_secret"
+            ),
+        ]
+
+
+class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
+    def shown(self) -> Self:
+        return self.select_related("notification").only(
+            *("id", "endpoint", "notification__type", "status", "attempts", "response_status"),
+            *("next_attempt_at", "leased_until", "created_at"),
+        )
+
+    def due(self) -> Self:
+        """Those that should be on their way by now, and are not."""
+        return self.filter(status=DeliveryStatus.PENDING, next_attempt_at__lte=now(), leased_until=None)
+
+    def in_flight(self) -> Self:
+        return self.filter(leased_until__gt=now())
+
+    def abandoned(self) -> Self:
+        """Those whose worker never said what became of them."""
+        return self.filter(leased_until__lte=now())
+
+    def overdue(self) -> Self:
+        """Those that nobody seems to come for."""
+        return self.filter(status=DeliveryStatus.PENDING, next_attempt_at__lte=now() - OVERDUE_AFTER, leased_until=None)
+
+    def old(self) -> Self:
+        """Those that are done, and out of the log's time."""
+        before = now() - timedelta(days=conf.WEBHOOK_LOG_DAYS)
+        return self.filter(created_at__lt=before).exclude(status=DeliveryStatus.PENDING)
+
+    def give_up(self) -> int:
+        return self.update(status=DeliveryStatus.FAILED, next_attempt_at=None)
+
+
+class WebhookDelivery(models.Model):
+    """A notification on its way to an endpoint."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    # The indexes below begin with the endpoint.
+    endpoint = models.ForeignKey(WebhookEndpoint, models.CASCADE, related_name="deliveries", db_index=False)
+    notification = models.ForeignKey(Notification, models.CASCADE, related_name="+")
+    status = models.CharField(max_length=20, choices=DeliveryStatus.choices, default=DeliveryStatus.PENDING)
+    # Begun, that is: an attempt counts before it is made, so that one that kills its worker counts too.
+    attempts = models.PositiveIntegerField(default=0)
+    response_status = models.PositiveSmallIntegerField(null=True)
+    fault = models.CharField(max_length=40, blank=True)  # what stood in the last attempt's way, where nobody answered
+    next_attempt_at = models.DateTimeField(null=True, default=now)
+    # Until then the attempt is under way, and nobody makes another.
+    leased_until = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    objects = WebhookDeliveryQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["endpoint", "-created_at", "-id"], name="notifications_webhook_log"),
+            models.Index(
+                fields=["endpoint", "next_attempt_at", "id"],
+                condition=Q(status="pending"),
+                name="notifications_webhook_waiting",
+            ),
+            models.Index(
+                fields=["leased_until"], condition=Q(leased_until__isnull=False), name="notifications_webhook_leased"
+            ),
+            models.Index(fields=["created_at"], name="notifications_webhook_oldest"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint", "notification"], name="notifications_webhook_once"),
+            models.CheckConstraint(
+                condition=Q(status="pending", next_attempt_at__isnull=False)
+                | Q(status__in=["succeeded", "failed"], next_attempt_at=None, leased_until=None),
+                name="notifications_webhook_waits_while_pending",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @property
+    def type(self) -> str:
+        return self.notification.type

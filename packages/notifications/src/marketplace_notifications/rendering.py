@@ -35,11 +35,19 @@ def mail(notification: Notification) -> tuple[str, str]:
         "type": notification.type,
         "title": notification.title,
         "body": notification.body,
+        "facts": _facts(notification),
         "public_url": conf.PUBLIC_URL,
+        "preferences_url": conf.PREFERENCES_URL,
     }
     name = f"notifications/{notification.type}"
     html = _template([f"{name}.html", f"{DEFAULTS}.html"]).render(Context(facts))
     return _text(_template([f"{name}.txt", f"{DEFAULTS}.txt"]), facts), html
+
+
+def _facts(notification: Notification) -> list[tuple[str, str]]:
+    """Those that say something, each on one line: what a user wrote can't look like a line of ours."""
+    known = conf.call("FACTS_OF", notification)
+    return [(name, " ".join(str(value).split())) for name, value in known if value not in (None, "")]
 
 
 def _template(names: list[str]) -> Template:

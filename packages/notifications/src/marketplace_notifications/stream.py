@@ -67,6 +67,8 @@ async def chunks(stream: Stream) -> AsyncIterator[str]:
             opening = False
             while not (more or stream.over or await stream.woken(conf.KEEP_ALIVE_SECONDS)):
                 yield stream.keep_alive()
+        if hub.stopping:
+            yield stream.farewell()
     finally:
         hub.remove(stream)
 

@@ -86,7 +86,7 @@ class Rules:
 
     def dates(self, starts: Span) -> tuple[date, date]:
         """The first and the last local date whose windows may matter for `starts`."""
-        zone = ZoneInfo(self.timezone)
+        zone = zone_of(self.timezone)
         first = starts.start.astimezone(zone) - MARGIN
         last = (starts.end + self.duration).astimezone(zone) + MARGIN
         return first.date(), last.date()
@@ -171,13 +171,13 @@ def start_spans(windows: Sequence[Span], duration: timedelta) -> list[Span]:
 
 def wall_moment(timezone: str, wall: datetime) -> datetime | None:
     """The moment at which the clock of `timezone` shows the naive `wall`: the first of two, None in a gap."""
-    first, second = _moments(wall, ZoneInfo(timezone))
+    first, second = _moments(wall, zone_of(timezone))
     return first if first <= second else None
 
 
 @lru_cache(maxsize=16384)
 def _windows_of(timezone: str, day: date, hours: Hours) -> tuple[Span, ...]:
-    zone, midnight = ZoneInfo(timezone), datetime.combine(day, time.min)
+    zone, midnight = zone_of(timezone), datetime.combine(day, time.min)
     windows = (
         Span(
             _moment(midnight + timedelta(minutes=opening), zone, closing=False),
@@ -243,6 +243,8 @@ def parse_weekly(windows: Mapping[str, Sequence[str]]) -> tuple[Hours, ...]:
 
 def parse_hours(windows: Sequence[str]) -> Hours:
     """`["09:00", "12:00", "13:00", "24:00"]`, the hours of one date. Raises InvalidWindows with every wrong place."""
+    if not all(isinstance(text, str) for text in windows):  # a list or an object is no key of a cache
+        raise InvalidWindows(list(_faults(windows)))
     return _parse(tuple(windows))
 
 
@@ -280,6 +282,12 @@ def _faults_of_order(edges: list[int]) -> Iterator[Fault]:
 
 def _is_time(text: object) -> bool:
     return isinstance(text, str) and _TIME.fullmatch(text) is not None
+
+
+@cache
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of this name. ZoneInfo keeps the last eight only, and reads any other from its file again."""
+    return ZoneInfo(name)
 
 
 def is_timezone(name: str) -> bool:

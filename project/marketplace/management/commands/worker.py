@@ -1,21 +1,30 @@
+import asyncio
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from procrastinate.contrib.django import app
 
+from marketplace.running.lanes import SLOW, work
+from marketplace.watching.start import around_jobs, start
+
 
 class Command(BaseCommand):
-    help = "Run the background worker: mails, notifications, refunds, periodic jobs."
+    help = "Run the background worker: mails, notifications, refunds, webhooks, periodic jobs."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--concurrency", type=int, default=4, help="jobs at once (4)")
-        parser.add_argument("--one-shot", action="store_true", help="end when nothing is left to do")
+        parser.add_argument("--concurrency", type=int, default=4, help="jobs at once, without webhooks (4)")
+        parser.add_argument("--webhooks", type=int, default=4, help="webhooks sent at once (4)")
+        parser.add_argument("--one-shot", action="store_true", help="one job after the other, until none is left")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        start("worker")
         # An app of its own: what a job defers goes through Django's connection, in the job's own transaction, and
         # not through the worker's, where others would see it, and start it, before that transaction commits.
         with app.with_connector(app.connector.get_worker_connector()) as worker_app:  # type: ignore[attr-defined]
+            if options["one_shot"]:
+                # With more at once it would end while one of them still defers another.
+                worker_app.run_worker(concurrency=1, wait=False, **around_jobs())
+                return
+            lanes = {"": options["concurrency"], SLOW: options["webhooks"]}
             # Jobs that run when it is told to stop may finish; what is left then goes back by `retry_stalled_jobs`.
-            worker_app.run_worker(
-                concurrency=options["concurrency"], wait=not options["one_shot"], shutdown_graceful_timeout=20
-            )
+            asyncio.run(work(worker_app, lanes, shutdown_graceful_timeout=20, **around_jobs()))

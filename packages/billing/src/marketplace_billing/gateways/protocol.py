@@ -57,10 +57,6 @@ class GatewayError(Exception):
     """The gateway did not answer, or not with a result: nothing is known, and asking again is safe."""
 
 
-class BadSignature(Exception):
-    """A webhook that is not the gateway's own, or is an old one."""
-
-
 class Gateway(Protocol):
     """Every call carries our own key, so that the same call twice is one charge; it is kept beside the gateway's own
     name (Stripe: `Idempotency-Key` and `metadata`). Called outside of transactions. Raises GatewayError.
@@ -86,7 +82,7 @@ class Gateway(Protocol):
         ...
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> str:
-        """The id of a webhook's event. BadSignature."""
+        """The id of a webhook's event. Raises kit's BadSignature."""
         ...
 
     def event(self, payload: Mapping[str, Any]) -> Event | None:

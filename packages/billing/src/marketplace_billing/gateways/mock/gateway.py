@@ -9,10 +9,10 @@ from django.db import transaction
 from django.db.models import Sum
 
 from marketplace_kit.jobs import defer
+from marketplace_kit.webhooks import verified
 
 from ...conf import conf
 from ..protocol import Event, GatewayError, Kind, Line, Outcome, Result
-from ..signatures import verified
 from .models import Book, MockCharge, MockRefund
 from .outcomes import CHARGES, REFUNDS, SUCCESS, Play
 

@@ -8,11 +8,11 @@ from procrastinate.contrib.django import app
 
 from marketplace_kit.clock import instant, now
 from marketplace_kit.jobs import PATIENT
+from marketplace_kit.webhooks import signed
 
 from ... import events
 from ...conf import conf
 from ..protocol import Event, Kind, Outcome
-from ..signatures import signed
 from .gateway import BOOKS, TYPES
 
 
@@ -33,7 +33,7 @@ def post(event_id: str, kind: Kind, outcome: Outcome, key: str) -> None:
     """Send the signed webhook. OSError where it does not arrive, or is not taken."""
     type_ = next(name for name, meaning in TYPES.items() if meaning == (kind, outcome))
     body = orjson.dumps({"type": type_, "timestamp": instant(now()), "data": {"reference": key}})
-    headers = {"Content-Type": "application/json", **signed(conf.MOCK_WEBHOOK_SECRET, event_id, body)}
+    headers = {"Content-Type": "application/json", **signed(event_id, body, conf.MOCK_WEBHOOK_SECRET)}
     request = Request(conf.MOCK_WEBHOOK_URL, data=body, headers=headers, method="POST")  # noqa: S310  (the host's own)
     with build_opener(_NoRedirect).open(request, timeout=conf.GATEWAY_TIMEOUT) as answer:
         if answer.status != HTTPStatus.NO_CONTENT:

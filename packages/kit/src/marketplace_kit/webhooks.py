@@ -1,32 +1,51 @@
-"""Signatures of webhooks, by the Standard Webhooks specification 1.0 (symmetric, `v1`)."""
+"""Webhooks by the Standard Webhooks specification 1.0: symmetric signatures (`v1`), of ours and of others.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
 
 import base64
 import binascii
 import hmac
+import re
+import secrets
 from collections.abc import Mapping
 from hashlib import sha256
 
-from marketplace_kit.clock import now
-
-from .protocol import BadSignature
+from .clock import now
 
 TOLERANCE = 300  # seconds that a webhook's time may be off
+PREFIX = "whsec_"
+SECRET_BYTES = 32  # the specification wants 24 to 64
+_SECONDS = re.compile(r"[0-9]{1,12}")
 
 
-def signed(secret: str, event_id: str, body: bytes) -> dict[str, str]:
-    """The headers that a webhook is sent with."""
+class BadSignature(Exception):
+    """A webhook of somebody who does not have the secret, or an old one."""
+
+
+def new_secret() -> str:
+    """A secret that nobody knows yet."""
+    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def signed(event_id: str, body: bytes, *secrets: str) -> dict[str, str]:
+    """The headers that a webhook is sent with now: signed with each of the secrets, the current one first.
+
+    There is more than one while a secret is exchanged. The id is the event's, and the same however often it is sent.
+    """
     timestamp = str(int(now().timestamp()))
+    signatures = (f"v1,{_signature(secret, event_id, timestamp, body)}" for secret in secrets)
     return {
         "webhook-id": event_id,
         "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{_signature(secret, event_id, timestamp, body)}",
+        "webhook-signature": " ".join(signatures),
     }
 
 
 def verified(secret: str, headers: Mapping[str, str], body: bytes) -> str:
     """The id of a webhook that was signed with the secret in the last five minutes. BadSignature."""
     event_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    if not secret or not event_id or not (timestamp.isascii() and timestamp.isdigit()):
+    if not secret or not event_id or not _SECONDS.fullmatch(timestamp):
         raise BadSignature
     if abs(int(timestamp) - now().timestamp()) > TOLERANCE:
         raise BadSignature
@@ -46,6 +65,6 @@ def _signature(secret: str, event_id: str, timestamp: str, body: bytes) -> str:
 def _key(secret: str) -> bytes:
     """The bytes behind `whsec_`; a secret that is no base64 is taken as it is."""
     try:
-        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except binascii.Error:
         return secret.encode()

@@ -1,0 +1,1 @@
+"""Reviews of completed bookings, and how services are rated by them."""

@@ -1,0 +1,75 @@
+"""Reviews, at the service, the booking and by themselves: parse, fetch in scope, call an action, return the row."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Status
+
+from marketplace_booking.models import Booking
+from marketplace_catalog.lifecycle import TOPIC
+from marketplace_catalog.models import Service
+from marketplace_kit.conditional import conditional
+from marketplace_kit.exceptions import NotFound
+from marketplace_kit.pagination import PageParams, paginate
+from marketplace_kit.public_cache import cached_publicly
+from marketplace_kit.routing import Router, refuses
+from marketplace_kit.users import user_of, viewer_of
+
+from . import actions, schemas
+from .exceptions import AlreadyReviewed, NotCompleted, NotYoursToAnswer, NotYoursToReview
+from .models import Review
+
+router = Router(tags=["Reviews"])
+
+
+def visible_booking(request: HttpRequest, booking_id: UUID) -> Booking:
+    """The booking if the caller may see it. NotFound."""
+    booking = Booking.objects.visible_to(user_of(request)).with_details().filter(pk=booking_id).first()
+    if booking is None:
+        raise NotFound
+    return booking
+
+
+@router.get("/services/{service_id}/reviews", auth=None, response=schemas.ReviewPage)
+@conditional
+@cached_publicly(TOPIC)
+def list_reviews(request: HttpRequest, service_id: UUID, params: Query[PageParams]) -> dict[str, Any]:
+    """What the customers of a service thought, newest first, and how all of them together rate it."""
+    if not Service.objects.visible_to(viewer_of(request)).filter(pk=service_id).exists():
+        raise NotFound
+    reviews = Review.objects.of_service(service_id).shown()
+    page = paginate(reviews, params, "-created_at", "-id")
+    return {"items": page.items, "next_cursor": page.next_cursor, "rating": reviews.tally()}
+
+
+@router.post("/bookings/{booking_id}/review", response={201: schemas.Review})
+@refuses(NotYoursToReview, NotCompleted, AlreadyReviewed)
+def create_review(
+    request: HttpRequest, response: HttpResponse, booking_id: UUID, body: schemas.CreateReview
+) -> Status[Review]:
+    """Say what you thought of a booking. For its customer, once it is completed, and once."""
+    booking = visible_booking(request, booking_id)
+    review = actions.create_review(user_of(request), booking, body.rating, body.comment)
+    response["Location"] = request.path
+    return Status(201, review)
+
+
+@router.get("/bookings/{booking_id}/review", response=schemas.Review)
+def get_review(request: HttpRequest, booking_id: UUID) -> Review:
+    """The review of a booking, for either side and for staff. 404 while there is none."""
+    review = Review.objects.shown().filter(booking=visible_booking(request, booking_id)).first()
+    if review is None:
+        raise NotFound
+    return review
+
+
+@router.put("/reviews/{review_id}/reply", response=schemas.Review)
+@refuses(NotYoursToAnswer)
+def reply_to_review(request: HttpRequest, review_id: UUID, body: schemas.ReplyToReview) -> Review:
+    """Answer a review, in the place of an earlier answer. For the provider of its booking."""
+    user = user_of(request)
+    review = Review.objects.visible_to(user).with_booking().filter(pk=review_id).first()
+    if review is None:
+        raise NotFound
+    return actions.reply_to_review(user, review, body.reply)

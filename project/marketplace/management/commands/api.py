@@ -1,0 +1,47 @@
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from granian import Granian
+from granian.constants import Interfaces
+
+from marketplace.environment import env
+
+MOST_WORKERS = 4  # unless more are asked for: what of the machine's cores is ours, nobody tells us
+
+
+class Command(BaseCommand):
+    help = "Serve the API, the docs and the admin: granian's WSGI server."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8001, help="the port to listen on (8001)")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        Granian(
+            "marketplace.wsgi:application",
+            address=options["host"],
+            port=options["port"],
+            interface=Interfaces.WSGI,
+            websockets=False,
+            workers=env.int("API_WORKERS", default=0) or min(max(os.process_cpu_count() or 1, 2), MOST_WORKERS),
+            blocking_threads=env.int("API_THREADS", default=4),
+            # A worker that crashes comes back by itself; one that hangs at the end is not waited for.
+            respawn_failed_workers=True,
+            workers_kill_timeout=15,
+        ).serve(target_loader=load, wrap_loader=False)
+
+
+def load() -> Callable[..., Any]:
+    """What a worker serves, loaded in the worker.
+
+    It is a fork, and until granian gives it a handler of its own it has its parent's: which would swallow a SIGTERM,
+    so that a worker that is told to stop while it loads would live on until it is killed, with requests in its hands.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    from marketplace.wsgi import application
+
+    return application

@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m tests.load search` and `caching` make the figures that the documents show."""
