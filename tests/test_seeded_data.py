@@ -23,7 +23,7 @@ from marketplace_billing import ledger
 from marketplace_billing.lifecycle import PAID, PaymentStatus, PostingKind, refundable
 from marketplace_billing.models import Entry, Payment, Posting, Refund
 from marketplace_billing.reconciliation import report
-from marketplace_booking.lifecycle import MOVES, Event, Party, Status
+from marketplace_booking.lifecycle import MOVES, BookingStatus, Event, Party
 from marketplace_booking.models import Booking, HistoryEntry
 from marketplace_catalog.models import Category, Service
 from marketplace_kit import clock
@@ -78,13 +78,13 @@ def test_bookings_carry_the_terms_of_their_service():
 
 def test_reservations_hold_the_time_of_what_was_not_cancelled():
     seeded()
-    for it in Booking.objects.exclude(status=Status.CANCELLED).select_related("reservation"):
+    for it in Booking.objects.exclude(status=BookingStatus.CANCELLED).select_related("reservation"):
         during, blocked = it.reservation.spans()
         assert (during.start, during.end) == (it.scheduled_at, it.ends_at)
         assert during.start - blocked.start == timedelta(minutes=it.buffer_before)
         assert blocked.end - during.end == timedelta(minutes=it.buffer_after)
-        assert it.reservation.expires_at == (it.scheduled_at if it.status == Status.PENDING else None)
-    assert Reservation.objects.count() == Booking.objects.exclude(status=Status.CANCELLED).count()
+        assert it.reservation.expires_at == (it.scheduled_at if it.status == BookingStatus.PENDING else None)
+    assert Reservation.objects.count() == Booking.objects.exclude(status=BookingStatus.CANCELLED).count()
 
 
 def test_history_is_a_chain_of_allowed_moves():
@@ -104,7 +104,7 @@ def test_history_is_a_chain_of_allowed_moves():
 def test_all_statuses_and_parties_and_events_occur():
     seeded(bookings=600)
 
-    assert set(Booking.objects.values_list("status", flat=True)) == set(Status.values)
+    assert set(Booking.objects.values_list("status", flat=True)) == set(BookingStatus.values)
     assert set(HistoryEntry.objects.values_list("action", flat=True)) == set(Event.values)
     assert set(Booking.objects.values_list("cancelled_by", flat=True)) == {None, *Party.values} - {Party.STAFF}
     assert set(Payment.objects.values_list("status", flat=True)) == set(PaymentStatus.values) - {"pending"}
@@ -119,9 +119,9 @@ def test_nothing_happened_before_it_could():
     for it in Booking.objects.select_related("service"):
         assert joined[it.service.provider_id] <= it.service.created_at <= it.created_at <= it.updated_at
         assert joined[it.customer_id] <= it.created_at <= plan.end
-        assert it.status == Status.CANCELLED or it.updated_at <= plan.end
-        assert it.status != Status.PENDING or it.scheduled_at > plan.end
-        assert it.status != Status.COMPLETED or it.ends_at <= plan.end
+        assert it.status == BookingStatus.CANCELLED or it.updated_at <= plan.end
+        assert it.status != BookingStatus.PENDING or it.scheduled_at > plan.end
+        assert it.status != BookingStatus.COMPLETED or it.ends_at <= plan.end
         assert it.created_at <= it.agreed_at < it.scheduled_at
         assert it.reminded_at is None or it.reminded_at == it.scheduled_at - timedelta(hours=24) <= plan.end
     days = {at.date() for at in Service.objects.values_list("created_at", flat=True)}
@@ -144,7 +144,7 @@ def test_money_is_paid_and_given_back_by_the_policies():
         assert it.refunded_amount == it.claimed_amount == refunds[it.pk]
         assert (it.failure_code is not None) == (it.status == "failed")
         assert booking.created_at <= it.created_at <= max(booking.updated_at, booking.scheduled_at)
-        if booking.status == Status.CANCELLED and it.status != "failed":
+        if booking.status == BookingStatus.CANCELLED and it.status != "failed":
             left = booking.scheduled_at - booking.updated_at
             by_policy = refundable(booking.cancellation_policy, left, it.amount, it.currency)
             assert it.refunded_amount == (by_policy if booking.cancelled_by == Party.CUSTOMER else it.amount)
@@ -166,7 +166,7 @@ def test_a_providers_share_is_his_once_the_booking_is_over():
     seeded(bookings=600)
     for it in Payment.objects.filter(status__in=PAID).select_related("booking"):
         pending = Entry.objects.pending_of(it).credit()
-        is_over = it.booking.status in (Status.COMPLETED, Status.CANCELLED)
+        is_over = it.booking.status in (BookingStatus.COMPLETED, BookingStatus.CANCELLED)
         assert pending == (0 if is_over else it.share_after(Decimal(0)))
     balances = [row for provider in User.objects.filter(role="provider") for row in ledger.balances(provider.pk)]
     assert all(row.available >= 0 for row in balances)
@@ -183,7 +183,7 @@ def test_services_are_rated_by_the_reviews_of_completed_bookings():
     for review in Review.objects.select_related("booking"):
         booking = review.booking
         assert (review.service_id, review.author_id) == (booking.service_id, booking.customer_id)
-        assert booking.status == Status.COMPLETED
+        assert booking.status == BookingStatus.COMPLETED
         assert booking.updated_at <= review.created_at <= review.updated_at <= plan.end
         assert (review.updated_at > review.created_at) <= (review.reply is not None)
 
@@ -340,7 +340,7 @@ def test_services_are_found_by_their_words_and_by_their_category():
 def test_free_slots_leave_out_what_is_booked():
     plan = seeded()
     with clock.frozen(plan.end):
-        booking = Booking.objects.filter(status=Status.CONFIRMED, scheduled_at__gt=plan.end).first()
+        booking = Booking.objects.filter(status=BookingStatus.CONFIRMED, scheduled_at__gt=plan.end).first()
         span = {"from": plan.end.isoformat(), "to": (plan.end + timedelta(days=31)).isoformat()}
         slots = JsonClient().get(f"/api/v1/services/{booking.service_id}/slots", span).json()["items"]
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from marketplace_billing.models import Payment, Payout, Refund
 from marketplace_booking import calendar
-from marketplace_booking.lifecycle import Status
+from marketplace_booking.lifecycle import BookingStatus
 from marketplace_booking.models import Booking
 
 
@@ -56,7 +56,7 @@ def of_payout(payout: Payout) -> dict[str, Any]:
 
 def for_calendars(agreed: Booking) -> dict[str, Any]:
     """What a mail tells calendars of it. Before it is confirmed they hear nothing, then all."""
-    if agreed.status == Status.CONFIRMED or agreed.history.filter(to_status=Status.CONFIRMED).exists():
+    if agreed.status == BookingStatus.CONFIRMED or agreed.history.filter(to_status=BookingStatus.CONFIRMED).exists():
         return {"calendar": calendar.facts(agreed)}
     return {}
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-CONTACT = {"name": "marketplace", "url": "https://marketplace.example.com/support"}
+CONTACT = {"name": "The support of this marketplace"}
 LICENSE = {"name": "MIT", "identifier": "MIT"}
 SERVERS = [{"url": "/", "description": "The host that this document comes from."}]
 

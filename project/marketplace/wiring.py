@@ -16,7 +16,7 @@ from marketplace_billing import signals as billing
 from marketplace_billing.models import Payment, Payout, Refund
 from marketplace_booking import actions as bookings
 from marketplace_booking import signals as booking
-from marketplace_booking.lifecycle import Status
+from marketplace_booking.lifecycle import BookingStatus
 from marketplace_booking.models import Booking
 from marketplace_catalog import actions as catalog
 from marketplace_kit.models import IdempotencyKey
@@ -44,7 +44,7 @@ def may_see(caller: User, user: User) -> bool:
 
 def tell_created(booking: Booking, **_: Any) -> None:
     """The provider; one that needs no confirmation goes into his calendar at once."""
-    known = facts.for_calendars(booking) if booking.status == Status.CONFIRMED else {}
+    known = facts.for_calendars(booking) if booking.status == BookingStatus.CONFIRMED else {}
     notify(booking.provider_id, "booking.created", _about(booking), facts.of_booking(booking) | known)
 
 

@@ -11,6 +11,7 @@ from marketplace_client.api.payments import create_payment
 from marketplace_client.api.services import list_services
 from marketplace_client.models import (
     Booking,
+    BookingStatus,
     CreateBooking,
     CreatePayment,
     CreatePaymentPaymentMethod,
@@ -21,7 +22,6 @@ from marketplace_client.models import (
     ServicePage,
     Session,
     Slots,
-    Status,
 )
 
 
@@ -42,7 +42,7 @@ def play(url: str, transport: httpx.BaseTransport, email: str, password: str) ->
     wish = CreateBooking(service.id, slots.items[0].start, notes="Ring twice.")
     booking = create_booking.sync(client=client, body=wish, idempotency_key="a-journey")
     assert isinstance(booking, Booking), booking
-    assert booking.status is Status.PENDING
+    assert booking.status is BookingStatus.PENDING
     taken = create_booking.sync(client=client, body=wish)
     assert isinstance(taken, Problem), taken
     assert taken.code == "slot_unavailable"

@@ -37,12 +37,22 @@ def arguments() -> Namespace:
     caching.add_argument("--services", type=int, default=SIZES[0], metavar="N", help="in the database (10000)")
     caching.add_argument("--seconds", type=float, default=3.0, help="of each measurement (3)")
     caching.set_defaults(document=DOCS / "caching.md")
+    floor = what.add_parser("floor", help="the API under load, beside a bare WSGI function")
+    floor.add_argument("--services", type=int, default=200_000, metavar="N", help="in the database (200000)")
+    floor.add_argument("--providers", type=int, default=5_000, metavar="N", help="5000")
+    floor.add_argument("--bookings", type=int, default=300_000, metavar="N", help="300000")
+    floor.add_argument("--workers", type=sizes, default=(1, 2), metavar="N,N…", help="1,2")
+    floor.add_argument("--connections", type=sizes, default=(16, 64), metavar="N,N…", help="16,64")
+    floor.add_argument("--seconds", type=float, default=3.0, help="of each turn (3)")
+    floor.add_argument("--rounds", type=int, default=3, help="turns of each (3)")
+    floor.add_argument("--only", default="", metavar="TEXT", help="only the operations that are named so")
+    floor.set_defaults(document=DOCS / "performance.md")
     stream = what.add_parser("stream", help="notifications' stream with many subscribers")
     stream.add_argument("--subscribers", type=sizes, default=SUBSCRIBERS, metavar="N,N…", help="2000,5000")
     stream.add_argument("--events", type=int, default=1000, metavar="N", help="that some of them are told (1000)")
     stream.add_argument("--rate", type=float, default=30.0, metavar="N", help="events a second (30)")
     stream.set_defaults(document=DOCS / "notifications.md")
-    for command in (search, caching, stream):
+    for command in (search, caching, floor, stream):
         command.add_argument("--data-dir", help="where all stays for the next time; else a temporary folder")
         command.add_argument("--write", action="store_true", help="put the table into its document")
     return parser.parse_args()
@@ -75,9 +85,9 @@ def main() -> int:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     with folder(asked.data_dir) as asked.data_dir, running(asked, asked.data_dir):
         django.setup()
-        from tests.load import caching, search, stream  # they import models
+        from tests.load import caching, floor, search, stream  # they import models
 
-        return {"search": search, "caching": caching, "stream": stream}[asked.what].run(asked)
+        return {"search": search, "caching": caching, "floor": floor, "stream": stream}[asked.what].run(asked)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """A database for each size on one server, seeded once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 
 from django.core.management import call_command
@@ -15,21 +16,37 @@ from marketplace_kit.clock import now
 BOOKED = 20  # services for each booking
 
 
-def use(services: int) -> None:
-    """Connect to the database with so many services, made and seeded unless it is there."""
-    name, new = f"services_{services}", f"services_{services}_new"
+def use(services: int, *, providers: int | None = None, bookings: int | None = None) -> None:
+    """Connect to the database with so many services (and others), made and seeded unless it is there."""
+    sizes = {"services": services, "providers": providers, "bookings": bookings}
+    name = "_".join(f"{kind}_{size}" for kind, size in sizes.items() if size is not None)
+    new = f"{name}_new"
     if not _exists(name):
         _admin(f'DROP DATABASE IF EXISTS "{new}"', f'CREATE DATABASE "{new}"')
         _connect(new)
-        _fill(services)
+        _fill(services, providers, services // BOOKED if bookings is None else bookings)
         _admin(f'ALTER DATABASE "{new}" RENAME TO "{name}"')
     _connect(name)
 
 
-def _fill(services: int) -> None:
+@contextmanager
+def copied(name: str) -> Iterator[None]:
+    """Connect to a copy of the database that is connected to, and drop it at the end."""
+    source = connection.settings_dict["NAME"]
+    _admin(f'DROP DATABASE IF EXISTS "{name}"', f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+    _connect(name)
+    try:
+        yield
+    finally:
+        _admin(f'DROP DATABASE "{name}" WITH (FORCE)')
+        _connect(source)
+
+
+def _fill(services: int, providers: int | None, bookings: int) -> None:
     began = monotonic()
     call_command("migrate", verbosity=0)
-    seed(Plan.of(services=services, bookings=services // BOOKED, today=now().date()), PASSWORD, _show)
+    plan = Plan.of(services=services, providers=providers, bookings=bookings, today=now().date())
+    seed(plan, PASSWORD, _show)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")  # as autovacuum does, sooner or later
     say(f"{services:,} services are in place after {monotonic() - began:.0f} s")

@@ -57,9 +57,10 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def write(document: Path, name: str, text: str) -> None:
-    """Put `text` between the markers of this name."""
-    begin, end = f"<!-- {name}: made by `python -m tests.load {name}` -->", f"<!-- /{name} -->"
+def write(document: Path, name: str, text: str, *, command: str = "") -> None:
+    """Put `text` between the markers of this name, made by `command`: by itself the benchmark of that name."""
+    begin = f"<!-- {name}: made by `python -m {command or f'tests.load {name}'}` -->"
+    end = f"<!-- /{name} -->"
     before, found, rest = document.read_text().partition(begin)
     _, ended, after = rest.partition(end)
     if not (found and ended):

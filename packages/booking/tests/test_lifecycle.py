@@ -8,7 +8,7 @@ import pytest
 
 from marketplace_booking import actions
 from marketplace_booking.exceptions import InvalidTransition, NotYourMove, TooEarly, TooLate
-from marketplace_booking.lifecycle import MOVES, Event, Party, Status, diagram
+from marketplace_booking.lifecycle import MOVES, BookingStatus, Event, Party, diagram
 from marketplace_booking.models import Booking
 from marketplace_booking.testing import make_booking
 from marketplace_catalog.models import Service
@@ -23,15 +23,15 @@ VERBS = {
 }
 # (move, status) that the contract allows -> the status after
 ALLOWED = {
-    (Event.CONFIRMED, Status.PENDING): Status.CONFIRMED,
-    (Event.COMPLETED, Status.CONFIRMED): Status.COMPLETED,
-    (Event.CANCELLED, Status.PENDING): Status.CANCELLED,
-    (Event.CANCELLED, Status.CONFIRMED): Status.CANCELLED,
+    (Event.CONFIRMED, BookingStatus.PENDING): BookingStatus.CONFIRMED,
+    (Event.COMPLETED, BookingStatus.CONFIRMED): BookingStatus.COMPLETED,
+    (Event.CANCELLED, BookingStatus.PENDING): BookingStatus.CANCELLED,
+    (Event.CANCELLED, BookingStatus.CONFIRMED): BookingStatus.CANCELLED,
 }
 PARTIES = (Party.CUSTOMER, Party.PROVIDER, Party.STAFF)
 
 
-def expected(event: Event, status: Status, party: Party, started: bool) -> Status | type[DomainError]:
+def expected(event: Event, status: BookingStatus, party: Party, started: bool) -> BookingStatus | type[DomainError]:
     if event is not Event.CANCELLED and party is not Party.PROVIDER:
         return NotYourMove
     if (event, status) not in ALLOWED:
@@ -45,18 +45,20 @@ def expected(event: Event, status: Status, party: Party, started: bool) -> Statu
     return ALLOWED[event, status]
 
 
-def brought_to(status: Status, booking: Booking, provider) -> Booking:
-    if status in (Status.CONFIRMED, Status.COMPLETED):
+def brought_to(status: BookingStatus, booking: Booking, provider) -> Booking:
+    if status in (BookingStatus.CONFIRMED, BookingStatus.COMPLETED):
         booking = actions.confirm_booking(provider, booking)
-    if status is Status.COMPLETED:
+    if status is BookingStatus.COMPLETED:
         with clock.frozen(booking.scheduled_at):
             booking = actions.complete_booking(provider, booking)
-    if status is Status.CANCELLED:
+    if status is BookingStatus.CANCELLED:
         booking = actions.cancel_booking(provider, booking)
     return booking
 
 
-@pytest.mark.parametrize(("event", "status", "party", "started"), [*product(VERBS, Status, PARTIES, (False, True))])
+@pytest.mark.parametrize(
+    ("event", "status", "party", "started"), [*product(VERBS, BookingStatus, PARTIES, (False, True))]
+)
 def test_every_move_from_every_status_by_everybody(
     provider, customer, django_user_model, event, status, party, started
 ):
@@ -67,7 +69,7 @@ def test_every_move_from_every_status_by_everybody(
     at = booking.scheduled_at if started else booking.scheduled_at - timedelta(minutes=1)
 
     with clock.frozen(at):
-        if isinstance(outcome, Status):
+        if isinstance(outcome, BookingStatus):
             moved = VERBS[event](who, booking)
             assert (moved.status, Booking.objects.get().status) == (outcome, outcome)
             last = booking.history.last()
@@ -88,19 +90,19 @@ def test_the_table_of_moves_is_the_contract():
 
 # status, who moves it, autoConfirm -> the status after
 RESCHEDULED = {
-    (Status.PENDING, Party.CUSTOMER, False): Status.PENDING,
-    (Status.PENDING, Party.CUSTOMER, True): Status.PENDING,
-    (Status.PENDING, Party.PROVIDER, False): Status.PENDING,
-    (Status.PENDING, Party.PROVIDER, True): Status.PENDING,
-    (Status.CONFIRMED, Party.CUSTOMER, False): Status.PENDING,
-    (Status.CONFIRMED, Party.CUSTOMER, True): Status.CONFIRMED,
-    (Status.CONFIRMED, Party.PROVIDER, False): Status.CONFIRMED,
-    (Status.CONFIRMED, Party.PROVIDER, True): Status.CONFIRMED,
+    (BookingStatus.PENDING, Party.CUSTOMER, False): BookingStatus.PENDING,
+    (BookingStatus.PENDING, Party.CUSTOMER, True): BookingStatus.PENDING,
+    (BookingStatus.PENDING, Party.PROVIDER, False): BookingStatus.PENDING,
+    (BookingStatus.PENDING, Party.PROVIDER, True): BookingStatus.PENDING,
+    (BookingStatus.CONFIRMED, Party.CUSTOMER, False): BookingStatus.PENDING,
+    (BookingStatus.CONFIRMED, Party.CUSTOMER, True): BookingStatus.CONFIRMED,
+    (BookingStatus.CONFIRMED, Party.PROVIDER, False): BookingStatus.CONFIRMED,
+    (BookingStatus.CONFIRMED, Party.PROVIDER, True): BookingStatus.CONFIRMED,
 }
 
 
 @pytest.mark.parametrize(
-    ("status", "party", "auto", "started"), [*product(Status, PARTIES, (False, True), (False, True))]
+    ("status", "party", "auto", "started"), [*product(BookingStatus, PARTIES, (False, True), (False, True))]
 )
 def test_rescheduling_from_every_status_by_everybody(
     provider, customer, django_user_model, status, party, auto, started
@@ -115,8 +117,12 @@ def test_rescheduling_from_every_status_by_everybody(
 
     with clock.frozen(at):
         if party is Party.STAFF:
-            expected = NotYourMove if status in (Status.PENDING, Status.CONFIRMED) else (NotYourMove, InvalidTransition)
-        elif status in (Status.COMPLETED, Status.CANCELLED):
+            expected = (
+                NotYourMove
+                if status in (BookingStatus.PENDING, BookingStatus.CONFIRMED)
+                else (NotYourMove, InvalidTransition)
+            )
+        elif status in (BookingStatus.COMPLETED, BookingStatus.CANCELLED):
             expected = InvalidTransition
         elif started:
             expected = TooLate

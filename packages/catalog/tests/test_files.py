@@ -14,7 +14,7 @@ from marketplace_catalog.testing import make_service
 from marketplace_kit.clock import shifted
 from marketplace_kit.testing import run_jobs
 from marketplace_media import tasks as media_tasks
-from marketplace_media.lifecycle import Kind
+from marketplace_media.lifecycle import FileKind
 from marketplace_media.models import File, Upload
 from marketplace_media.testing import make_file, make_image_bytes, make_pdf_bytes
 
@@ -165,7 +165,7 @@ def test_a_file_is_deleted_where_it_is_listed(path, mine, provider):
 @pytest.mark.parametrize("what", ["images", "documents"])
 def test_a_service_has_so_many_of_each_and_no_more(service, path, provider, mine, what):
     assert lifecycle.MAX_FILES == 20
-    shape = {"kind": Kind.DOCUMENT, "width": None, "height": None} if what == "documents" else {}
+    shape = {"kind": FileKind.DOCUMENT, "width": None, "height": None} if what == "documents" else {}
     for position in range(19):
         ServiceFile.objects.create(service=service, file=make_file(provider.pk, **shape), position=position)
     content = pdf if what == "documents" else upload
@@ -246,7 +246,7 @@ def test_the_shape_of_a_request_is_looked_at_first(mine):
 def test_a_list_takes_the_same_queries_however_long(
     service, path, provider, sign_in, what, count, django_assert_num_queries
 ):
-    shape = {"kind": Kind.DOCUMENT, "width": None, "height": None} if what == "documents" else {}
+    shape = {"kind": FileKind.DOCUMENT, "width": None, "height": None} if what == "documents" else {}
     for position in range(count):
         ServiceFile.objects.create(service=service, file=make_file(provider.pk, **shape), position=position)
 

@@ -12,7 +12,7 @@ from marketplace_catalog.models import Service, ServiceFile
 from marketplace_kit.exceptions import DomainError
 from marketplace_kit.testing import run_jobs
 from marketplace_media import storage
-from marketplace_media.lifecycle import Kind
+from marketplace_media.lifecycle import FileKind
 from marketplace_media.models import File
 from marketplace_media.testing import make_file, make_image_bytes
 
@@ -80,11 +80,11 @@ def test_adding_ordering_and_deleting_at_once_leaves_a_whole_list(provider, serv
 
     at_once(
         *[lambda file=file: actions.add_file(provider, service, file) for file in files[8:]],
-        *[lambda n=n: actions.remove_file(provider, service, Kind.IMAGE, ids[n]) for n in (0, 3, 7)],
+        *[lambda n=n: actions.remove_file(provider, service, FileKind.IMAGE, ids[n]) for n in (0, 3, 7)],
         lambda: actions.order_images(provider, service, ids[::-1]),
     )
 
-    assert [item.position for item in ServiceFile.objects.of(service.pk, Kind.IMAGE)] == list(range(9))
+    assert [item.position for item in ServiceFile.objects.of(service.pk, FileKind.IMAGE)] == list(range(9))
 
 
 def test_two_complete_one_upload_and_there_is_one_file(provider, service, path, sign_in, keys, monkeypatch):

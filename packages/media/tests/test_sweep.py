@@ -9,7 +9,7 @@ from tests.people.models import Person
 from marketplace_kit.clock import shifted
 from marketplace_media import actions, storage, tasks
 from marketplace_media.exceptions import StorageUnavailable
-from marketplace_media.lifecycle import Kind
+from marketplace_media.lifecycle import FileKind
 from marketplace_media.models import File, Upload
 from marketplace_media.testing import make_file, make_upload
 
@@ -23,7 +23,7 @@ def put(*keys: str) -> None:
 
 
 def start(owner: Person) -> Upload:
-    upload = actions.start_upload(owner.pk, 1, Kind.IMAGE, "x", "image/png", 1)
+    upload = actions.start_upload(owner.pk, 1, FileKind.IMAGE, "x", "image/png", 1)
     put(upload.key)
     return upload
 

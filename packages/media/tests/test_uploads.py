@@ -23,18 +23,18 @@ from marketplace_media.exceptions import (
     UploadMissing,
     WrongSize,
 )
-from marketplace_media.lifecycle import MAX_DOCUMENT_BYTES, MAX_IMAGE_BYTES, Kind
+from marketplace_media.lifecycle import MAX_DOCUMENT_BYTES, MAX_IMAGE_BYTES, FileKind
 from marketplace_media.models import File, Upload
 from marketplace_media.testing import make_image_bytes, make_pdf_bytes, send_form
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("bucket")]
 
 
-def start(owner: Person, content: bytes, kind: Kind = Kind.IMAGE, content_type: str = "image/png") -> Upload:
+def start(owner: Person, content: bytes, kind: FileKind = FileKind.IMAGE, content_type: str = "image/png") -> Upload:
     return actions.start_upload(owner.pk, "target", kind, "../me.png", content_type, len(content))
 
 
-def sent(owner: Person, content: bytes, kind: Kind = Kind.IMAGE, content_type: str = "image/png") -> Upload:
+def sent(owner: Person, content: bytes, kind: FileKind = FileKind.IMAGE, content_type: str = "image/png") -> Upload:
     upload = start(owner, content, kind, content_type)
     status = send_form(upload.url, upload.fields, content)
     assert status == 204, status
@@ -83,16 +83,16 @@ def test_it_refuses_what_comes_too_late(owner: Person, keys: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "content_type", "size", "refusal"),
     [
-        (Kind.IMAGE, "image/svg+xml", 10, NotAnImage),
-        (Kind.IMAGE, "text/html", 10, NotAnImage),
-        (Kind.IMAGE, "application/pdf", 10, NotAnImage),
-        (Kind.DOCUMENT, "image/png", 10, NotADocument),
-        (Kind.IMAGE, "image/png", MAX_IMAGE_BYTES + 1, TooLarge),
-        (Kind.DOCUMENT, "application/pdf", MAX_DOCUMENT_BYTES + 1, TooLarge),
+        (FileKind.IMAGE, "image/svg+xml", 10, NotAnImage),
+        (FileKind.IMAGE, "text/html", 10, NotAnImage),
+        (FileKind.IMAGE, "application/pdf", 10, NotAnImage),
+        (FileKind.DOCUMENT, "image/png", 10, NotADocument),
+        (FileKind.IMAGE, "image/png", MAX_IMAGE_BYTES + 1, TooLarge),
+        (FileKind.DOCUMENT, "application/pdf", MAX_DOCUMENT_BYTES + 1, TooLarge),
     ],
 )
 def test_a_form_is_not_made_for_what_would_be_refused(
-    owner: Person, kind: Kind, content_type: str, size: int, refusal: type[DomainError]
+    owner: Person, kind: FileKind, content_type: str, size: int, refusal: type[DomainError]
 ) -> None:
     with pytest.raises(refusal):
         actions.start_upload(owner.pk, 1, kind, "x", content_type, size)
@@ -133,7 +133,7 @@ def test_what_arrived_is_cleaned_and_moved(owner: Person, keys: Any) -> None:
 
 def test_a_document_stays_as_it_was(owner: Person) -> None:
     content = make_pdf_bytes()
-    file, _ = actions.complete_upload(sent(owner, content, Kind.DOCUMENT, "application/pdf"))
+    file, _ = actions.complete_upload(sent(owner, content, FileKind.DOCUMENT, "application/pdf"))
     assert (file.kind, file.filename) == ("document", "me.pdf")
     assert storage.get(file.key, file.size) == content
 
@@ -174,18 +174,18 @@ HTML = b"<html><script>alert(1)</script></html>"
 @pytest.mark.parametrize(
     ("kind", "content_type", "content", "refusal"),
     [
-        (Kind.IMAGE, "image/png", HTML, NotAnImage),
-        (Kind.IMAGE, "image/png", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", NotAnImage),
-        (Kind.IMAGE, "image/png", make_pdf_bytes(), NotAnImage),
-        (Kind.IMAGE, "image/png", make_image_bytes("GIF"), NotAnImage),
-        (Kind.IMAGE, "image/png", make_image_bytes(size=(10_000, 5_001)), TooManyPixels),
-        (Kind.DOCUMENT, "application/pdf", HTML, NotADocument),
-        (Kind.DOCUMENT, "application/pdf", make_image_bytes(), NotADocument),
-        (Kind.DOCUMENT, "application/pdf", HTML + make_pdf_bytes(), NotADocument),
+        (FileKind.IMAGE, "image/png", HTML, NotAnImage),
+        (FileKind.IMAGE, "image/png", b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", NotAnImage),
+        (FileKind.IMAGE, "image/png", make_pdf_bytes(), NotAnImage),
+        (FileKind.IMAGE, "image/png", make_image_bytes("GIF"), NotAnImage),
+        (FileKind.IMAGE, "image/png", make_image_bytes(size=(10_000, 5_001)), TooManyPixels),
+        (FileKind.DOCUMENT, "application/pdf", HTML, NotADocument),
+        (FileKind.DOCUMENT, "application/pdf", make_image_bytes(), NotADocument),
+        (FileKind.DOCUMENT, "application/pdf", HTML + make_pdf_bytes(), NotADocument),
     ],
 )
 def test_what_is_refused_is_deleted_and_may_come_again(
-    owner: Person, keys: Any, kind: Kind, content_type: str, content: bytes, refusal: type[DomainError]
+    owner: Person, keys: Any, kind: FileKind, content_type: str, content: bytes, refusal: type[DomainError]
 ) -> None:
     upload = sent(owner, content, kind, content_type)
     with pytest.raises(refusal):

@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 
 from marketplace_billing.lifecycle import Account, PostingKind
 from marketplace_billing.models import Entry
-from marketplace_booking.lifecycle import Status
+from marketplace_booking.lifecycle import BookingStatus
 from marketplace_booking.models import Booking
 from marketplace_kit.clock import now
 from marketplace_kit.money import rounded
@@ -80,7 +80,7 @@ def last_days(span: int) -> list[date]:
 def bookings_by_day(first: date) -> dict[date, tuple[Any, ...]]:
     """How many were booked, and how many of these are cancelled by now."""
     made = Booking.objects.filter(created_at__gte=_midnight(first)).values(day=TruncDate("created_at", tzinfo=UTC))
-    rows = made.annotate(booked=Count("pk"), gone=Count("pk", filter=Q(status=Status.CANCELLED))).order_by()
+    rows = made.annotate(booked=Count("pk"), gone=Count("pk", filter=Q(status=BookingStatus.CANCELLED))).order_by()
     return {row["day"]: (row["booked"], row["gone"]) for row in rows}
 
 

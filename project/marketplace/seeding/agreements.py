@@ -9,7 +9,7 @@ from functools import cache
 from itertools import accumulate, pairwise
 from zoneinfo import ZoneInfo
 
-from marketplace_booking.lifecycle import Party, Status
+from marketplace_booking.lifecycle import BookingStatus, Party
 from marketplace_booking.models import REMINDER
 
 from .kinds import Window
@@ -36,7 +36,7 @@ class Agreement:
     start: datetime
     end: datetime
     created_at: datetime
-    status: Status
+    status: BookingStatus
     confirmed_at: datetime | None = None
     moved_at: datetime | None = None
     moved_from: datetime | None = None
@@ -52,7 +52,7 @@ class Agreement:
     def reminded_at(self, now: datetime) -> datetime | None:
         """A day ahead, where it was agreed on by then, and still is."""
         due = self.start - REMINDER
-        firm = self.status in (Status.CONFIRMED, Status.COMPLETED)
+        firm = self.status in (BookingStatus.CONFIRMED, BookingStatus.COMPLETED)
         agreed = max(self.created_at, self.confirmed_at or self.created_at, self.moved_at or self.created_at)
         return due if firm and agreed <= due <= now else None
 
@@ -113,7 +113,7 @@ class Agreements:
                 break
         created = self._created(terms, start, chance)
         customer = chance.few(self.plan.there_by(created, self.plan.customers))
-        status = Status.CONFIRMED if terms.auto_confirm else Status.PENDING
+        status = BookingStatus.CONFIRMED if terms.auto_confirm else BookingStatus.PENDING
         agreement = Agreement(number, customer, terms, start, start + length, created, status)
         _live(agreement, chance, self.plan.end, has_room)
         return agreement
@@ -173,16 +173,16 @@ def _live(it: Agreement, chance: Chance, now: datetime, has_room: bool) -> None:
     elif over and fate < 0.96:
         _confirm(it, chance, it.start)
         _move(it, chance, it.start)
-        it.completed_at, it.status = chance.between(it.end, it.end + LATEST_REPORT), Status.COMPLETED
+        it.completed_at, it.status = chance.between(it.end, it.end + LATEST_REPORT), BookingStatus.COMPLETED
     elif it.start < now + timedelta(days=1) or fate < 0.65:
         _confirm(it, chance, min(it.start, now))
         _move(it, chance, min(it.start, now))
 
 
 def _confirm(it: Agreement, chance: Chance, before: datetime) -> None:
-    if it.status is Status.PENDING:
+    if it.status is BookingStatus.PENDING:
         it.confirmed_at = chance.between(it.created_at, min(before, it.created_at + timedelta(days=1)))
-        it.status = Status.CONFIRMED
+        it.status = BookingStatus.CONFIRMED
 
 
 def _move(it: Agreement, chance: Chance, before: datetime) -> None:
@@ -197,14 +197,14 @@ def _cancel(it: Agreement, chance: Chance, now: datetime) -> None:
     limit = min(it.start, now)
     if chance.happens(0.6):
         _confirm(it, chance, limit)
-    elif it.status is Status.PENDING and it.start + timedelta(minutes=1) < now and chance.happens(0.3):
+    elif it.status is BookingStatus.PENDING and it.start + timedelta(minutes=1) < now and chance.happens(0.3):
         it.cancelled_at, it.cancelled_by = it.start + timedelta(seconds=int(chance.random() * 60)), Party.SYSTEM
-        it.status, it.reason = Status.CANCELLED, LAPSED
+        it.status, it.reason = BookingStatus.CANCELLED, LAPSED
         return
     it.cancelled_at = chance.between(it.changed_at, limit)
     it.cancelled_by = Party.CUSTOMER if chance.happens(0.7) else Party.PROVIDER
     it.reason = _reason(it.terms, chance) if chance.happens(0.6) else None
-    it.status = Status.CANCELLED
+    it.status = BookingStatus.CANCELLED
 
 
 def _reason(terms: Terms, chance: Chance) -> str:

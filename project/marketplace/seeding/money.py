@@ -8,7 +8,7 @@ from itertools import groupby
 
 from marketplace_billing.conf import conf
 from marketplace_billing.lifecycle import PaymentStatus, refundable
-from marketplace_booking.lifecycle import Party, Status
+from marketplace_booking.lifecycle import BookingStatus, Party
 from marketplace_kit.money import percentage, rounded
 
 from .agreements import Agreement
@@ -18,7 +18,12 @@ from .people import People
 from .plan import Chance, Plan
 
 # How often it is paid for, where it costs anything.
-PAID = {Status.COMPLETED: 0.96, Status.CONFIRMED: 0.85, Status.PENDING: 0.5, Status.CANCELLED: 0.6}
+PAID = {
+    BookingStatus.COMPLETED: 0.96,
+    BookingStatus.CONFIRMED: 0.85,
+    BookingStatus.PENDING: 0.5,
+    BookingStatus.CANCELLED: 0.6,
+}
 DECLINES = {"mock_declined": "card_declined", "mock_insufficient_funds": "insufficient_funds"}
 PAYOUTS = timedelta(days=30)  # the last one of those who had one was within so many days
 

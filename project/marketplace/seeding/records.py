@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from marketplace_booking.lifecycle import Event, Party, Status
+from marketplace_booking.lifecycle import BookingStatus, Event, Party
 from marketplace_booking.models import Booking, HistoryEntry
 from marketplace_kit.clock import instant
 from marketplace_scheduling.models import Reservation
@@ -26,7 +26,7 @@ class Records:
 
     def batch(self, agreements: list[Agreement]) -> Batch:
         return {
-            Reservation: [self._reservation(it) for it in agreements if it.status is not Status.CANCELLED],
+            Reservation: [self._reservation(it) for it in agreements if it.status is not BookingStatus.CANCELLED],
             Booking: [self._booking(it) for it in agreements],
             HistoryEntry: [entry for it in agreements for entry in self._history(it)],
         }
@@ -38,11 +38,11 @@ class Records:
             "provider_id": self.people.provider_id(it.terms.provider),
             "during": _range(it.start, it.end),
             "blocked": _range(it.start - before, it.end + after),
-            "expires_at": it.start if it.status is Status.PENDING else None,
+            "expires_at": it.start if it.status is BookingStatus.PENDING else None,
         }
 
     def _booking(self, it: Agreement) -> Row:
-        held = it.status is not Status.CANCELLED
+        held = it.status is not BookingStatus.CANCELLED
         return {
             "id": self.plan.row_id("booking", it.number),
             "customer_id": self.people.customer_id(it.customer),
@@ -92,17 +92,17 @@ class Records:
                 }
                 before = status
 
-    def _happened(self, it: Agreement) -> Iterable[tuple[Event, Status, str | None, datetime | None]]:
+    def _happened(self, it: Agreement) -> Iterable[tuple[Event, BookingStatus, str | None, datetime | None]]:
         """What there is to tell, by whom and when, oldest first; without a moment it did not happen."""
         provider, customer = self.people.provider_id(it.terms.provider), self.people.customer_id(it.customer)
         actors: dict[Party | None, str] = {Party.PROVIDER: provider, Party.CUSTOMER: customer}
-        first = Status.CONFIRMED if it.terms.auto_confirm else Status.PENDING
+        first = BookingStatus.CONFIRMED if it.terms.auto_confirm else BookingStatus.PENDING
         return (
             (Event.CREATED, first, customer, it.created_at),
-            (Event.CONFIRMED, Status.CONFIRMED, provider, it.confirmed_at),
-            (Event.RESCHEDULED, Status.CONFIRMED, provider, it.moved_at),
-            (Event.COMPLETED, Status.COMPLETED, provider, it.completed_at),
-            (Event.CANCELLED, Status.CANCELLED, actors.get(it.cancelled_by), it.cancelled_at),
+            (Event.CONFIRMED, BookingStatus.CONFIRMED, provider, it.confirmed_at),
+            (Event.RESCHEDULED, BookingStatus.CONFIRMED, provider, it.moved_at),
+            (Event.COMPLETED, BookingStatus.COMPLETED, provider, it.completed_at),
+            (Event.CANCELLED, BookingStatus.CANCELLED, actors.get(it.cancelled_by), it.cancelled_at),
         )
 
 

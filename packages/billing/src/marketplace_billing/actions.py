@@ -15,7 +15,7 @@ from uuid import UUID
 from django.contrib.auth.base_user import AbstractBaseUser
 
 from marketplace_booking.actions import all_there
-from marketplace_booking.lifecycle import OPEN, Party, Status
+from marketplace_booking.lifecycle import OPEN, BookingStatus, Party
 from marketplace_booking.models import Booking
 from marketplace_kit.clock import now
 from marketplace_kit.exceptions import InvalidField
@@ -151,7 +151,7 @@ def record_charge(payment_id: UUID, result: Result) -> Payment:
     ledger.post_payment(payment)
     if booking.is_cancelled:
         _claim(payment, payment.left, "The booking was cancelled before its payment settled.")
-    elif booking.status == Status.COMPLETED:
+    elif booking.status == BookingStatus.COMPLETED:
         ledger.release(payment)
     payment_succeeded.send(sender=Payment, payment=payment)
     return payment
@@ -332,7 +332,7 @@ def _count(payment: Payment, found: Refund) -> None:
         payment.claimed_amount -= found.amount
         # Read without its lock: who completes it meanwhile waits for this payment, and then releases all of it.
         # Of a cancelled one the money stays pending: it is owed to the customer.
-        if payment.booking.status == Status.COMPLETED:
+        if payment.booking.status == BookingStatus.COMPLETED:
             ledger.release(payment)
     payment.updated_at = now()
     payment.save()

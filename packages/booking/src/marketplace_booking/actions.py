@@ -20,7 +20,7 @@ from marketplace_scheduling import actions as scheduling
 from marketplace_scheduling.exceptions import StartOutOfReach
 
 from .exceptions import NotYourMove, OpenBookings, OwnService, TooEarly, TooLate
-from .lifecycle import CANCEL, COMPLETE, CONFIRM, OPEN, Event, Move, Party, Status, rescheduling
+from .lifecycle import CANCEL, COMPLETE, CONFIRM, OPEN, BookingStatus, Event, Move, Party, rescheduling
 from .models import Booking, HistoryEntry
 from .signals import (
     booking_cancelled,
@@ -48,9 +48,9 @@ def create_booking(customer: AbstractBaseUser, service: Service, start: datetime
     if not all_there(customer.pk, service.provider_id):
         raise NotFound
     schedule = service.schedule
-    status = Status.CONFIRMED if service.auto_confirm else Status.PENDING
+    status = BookingStatus.CONFIRMED if service.auto_confirm else BookingStatus.PENDING
     reservation = scheduling.reserve(
-        schedule, service.provider_id, start, expires_at=None if status is Status.CONFIRMED else start
+        schedule, service.provider_id, start, expires_at=None if status is BookingStatus.CONFIRMED else start
     )
     slot = reservation.during
     booking = Booking.objects.create(
@@ -118,7 +118,7 @@ def reschedule_booking(user: AbstractBaseUser, booking: Booking, start: datetime
     scheduling.lock_provider(booking.provider_id)
     booking = lock_row(Booking.objects.with_details().select_related("service__schedule", "reservation"), booking.pk)
     party, service = booking.party_of(user), booking.service
-    move = rescheduling(Status(booking.status), party, auto_confirm=service.auto_confirm)
+    move = rescheduling(BookingStatus(booking.status), party, auto_confirm=service.auto_confirm)
     if party not in move.parties:
         raise NotYourMove
     _refuse_out_of_reach(service, start)
@@ -149,7 +149,7 @@ def _refuse_out_of_reach(service: Service, start: datetime) -> None:
 def _take(booking: Booking, service: Service, start: datetime) -> None:
     """Give the booking the slot at `start` for the one it has: in memory, its reservation in the database."""
     assert booking.reservation is not None  # while it is open: a constraint
-    expires_at = start if booking.status == Status.PENDING else None
+    expires_at = start if booking.status == BookingStatus.PENDING else None
     slot = scheduling.move(booking.reservation, service.schedule, start, expires_at=expires_at).during
     booking.scheduled_at, booking.ends_at = slot.lower, slot.upper
     booking.agreed_at, booking.reminded_at = now(), None
@@ -224,7 +224,7 @@ def _bookable(service: Service) -> Service:
     return found
 
 
-def _move(user: AbstractBaseUser, booking: Booking, move: Move) -> tuple[Booking, Status]:
+def _move(user: AbstractBaseUser, booking: Booking, move: Move) -> tuple[Booking, BookingStatus]:
     """Lock the row, look whose move it is, and make it in memory."""
     locked = lock_row(Booking.objects.with_details(), booking.pk)
     if locked.party_of(user) not in move.parties:
@@ -232,7 +232,9 @@ def _move(user: AbstractBaseUser, booking: Booking, move: Move) -> tuple[Booking
     return locked, locked.move_to(move)
 
 
-def _settle(booking: Booking, move: Move, before: Status, user: AbstractBaseUser | None, fact: Signal) -> Booking:
+def _settle(
+    booking: Booking, move: Move, before: BookingStatus, user: AbstractBaseUser | None, fact: Signal
+) -> Booking:
     """Save the move, write its history, announce the fact."""
     actor_id = user.pk if user else None
     booking.save()
@@ -242,7 +244,7 @@ def _settle(booking: Booking, move: Move, before: Status, user: AbstractBaseUser
 
 
 def _record(
-    booking: Booking, event: Event, before: Status | None, actor_id: Any, data: dict[str, str] | None = None
+    booking: Booking, event: Event, before: BookingStatus | None, actor_id: Any, data: dict[str, str] | None = None
 ) -> None:
     HistoryEntry.objects.create(
         booking=booking,

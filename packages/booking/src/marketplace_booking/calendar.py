@@ -10,7 +10,7 @@ from icalendar import Calendar, Event, vCalAddress
 
 from marketplace_kit.clock import instant
 
-from .lifecycle import Status
+from .lifecycle import BookingStatus
 from .models import Booking
 
 MEDIA_TYPE = "text/calendar; charset=utf-8"
@@ -18,10 +18,10 @@ RESPONSE: dict[str, Any] = {
     "responses": {200: {"content": {"text/calendar": {"schema": {"type": "string", "description": "RFC 5545"}}}}}
 }
 STATUSES = {
-    Status.PENDING: "TENTATIVE",
-    Status.CONFIRMED: "CONFIRMED",
-    Status.COMPLETED: "CONFIRMED",
-    Status.CANCELLED: "CANCELLED",
+    BookingStatus.PENDING: "TENTATIVE",
+    BookingStatus.CONFIRMED: "CONFIRMED",
+    BookingStatus.COMPLETED: "CONFIRMED",
+    BookingStatus.CANCELLED: "CANCELLED",
 }
 
 
@@ -61,7 +61,7 @@ def invitation(known: dict[str, Any], organizer: str, attendee: str) -> tuple[st
     event.add("organizer", vCalAddress(f"mailto:{address}"), {"CN": name or address})
     agreed = {"CUTYPE": "INDIVIDUAL", "ROLE": "REQ-PARTICIPANT", "PARTSTAT": "ACCEPTED", "RSVP": "FALSE"}
     event.add("attendee", vCalAddress(f"mailto:{attendee}"), agreed)
-    method = "CANCEL" if known["status"] == Status.CANCELLED else "REQUEST"
+    method = "CANCEL" if known["status"] == BookingStatus.CANCELLED else "REQUEST"
     return method, _file(method, event)
 
 
@@ -77,8 +77,8 @@ def _event(known: dict[str, Any]) -> Event:
     event.add("dtstart", at["start"].astimezone(zone))
     event.add("dtend", at["end"].astimezone(zone))
     event.add("summary", known["title"])
-    event.add("status", STATUSES[Status(known["status"])])
-    event.add("transp", "TRANSPARENT" if known["status"] == Status.CANCELLED else "OPAQUE")
+    event.add("status", STATUSES[BookingStatus(known["status"])])
+    event.add("transp", "TRANSPARENT" if known["status"] == BookingStatus.CANCELLED else "OPAQUE")
     if known["notes"]:
         event.add("description", known["notes"])
     return event

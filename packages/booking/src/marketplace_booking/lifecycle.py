@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.db.models import TextChoices
 
 
-class Status(TextChoices):
+class BookingStatus(TextChoices):
     PENDING = "pending"
     CONFIRMED = "confirmed"
     COMPLETED = "completed"
@@ -36,33 +36,39 @@ class Move:
     """From which statuses to which, by whom."""
 
     event: Event
-    sources: frozenset[Status]
-    target: Status
+    sources: frozenset[BookingStatus]
+    target: BookingStatus
     parties: frozenset[Party]
 
 
-def _move(event: Event, sources: set[Status], target: Status, parties: set[Party]) -> Move:
+def _move(event: Event, sources: set[BookingStatus], target: BookingStatus, parties: set[Party]) -> Move:
     return Move(event, frozenset(sources), target, frozenset(parties))
 
 
-CONFIRM = _move(Event.CONFIRMED, {Status.PENDING}, Status.CONFIRMED, {Party.PROVIDER})
-COMPLETE = _move(Event.COMPLETED, {Status.CONFIRMED}, Status.COMPLETED, {Party.PROVIDER})
-CANCEL = _move(Event.CANCELLED, {Status.PENDING, Status.CONFIRMED}, Status.CANCELLED, set(Party))
+CONFIRM = _move(Event.CONFIRMED, {BookingStatus.PENDING}, BookingStatus.CONFIRMED, {Party.PROVIDER})
+COMPLETE = _move(Event.COMPLETED, {BookingStatus.CONFIRMED}, BookingStatus.COMPLETED, {Party.PROVIDER})
+CANCEL = _move(Event.CANCELLED, {BookingStatus.PENDING, BookingStatus.CONFIRMED}, BookingStatus.CANCELLED, set(Party))
 
 # A customer who moves a confirmed booking asks anew; a provider's move leaves the status as it is.
-ASK_ANEW = _move(Event.RESCHEDULED, {Status.PENDING, Status.CONFIRMED}, Status.PENDING, {Party.CUSTOMER})
-STAY_PENDING = _move(Event.RESCHEDULED, {Status.PENDING}, Status.PENDING, {Party.CUSTOMER, Party.PROVIDER})
-STAY_CONFIRMED = _move(Event.RESCHEDULED, {Status.CONFIRMED}, Status.CONFIRMED, {Party.CUSTOMER, Party.PROVIDER})
+ASK_ANEW = _move(
+    Event.RESCHEDULED, {BookingStatus.PENDING, BookingStatus.CONFIRMED}, BookingStatus.PENDING, {Party.CUSTOMER}
+)
+STAY_PENDING = _move(
+    Event.RESCHEDULED, {BookingStatus.PENDING}, BookingStatus.PENDING, {Party.CUSTOMER, Party.PROVIDER}
+)
+STAY_CONFIRMED = _move(
+    Event.RESCHEDULED, {BookingStatus.CONFIRMED}, BookingStatus.CONFIRMED, {Party.CUSTOMER, Party.PROVIDER}
+)
 
 MOVES = (CONFIRM, COMPLETE, CANCEL, ASK_ANEW, STAY_PENDING, STAY_CONFIRMED)
-OPEN = frozenset({Status.PENDING, Status.CONFIRMED})
+OPEN = frozenset({BookingStatus.PENDING, BookingStatus.CONFIRMED})
 
 
-def rescheduling(status: Status, party: Party, *, auto_confirm: bool) -> Move:
+def rescheduling(status: BookingStatus, party: Party, *, auto_confirm: bool) -> Move:
     """Which of the three ways to reschedule it is."""
-    if status is Status.CONFIRMED and (party is not Party.CUSTOMER or auto_confirm):
+    if status is BookingStatus.CONFIRMED and (party is not Party.CUSTOMER or auto_confirm):
         return STAY_CONFIRMED
-    return ASK_ANEW if status is Status.CONFIRMED else STAY_PENDING
+    return ASK_ANEW if status is BookingStatus.CONFIRMED else STAY_PENDING
 
 
 def diagram() -> str:

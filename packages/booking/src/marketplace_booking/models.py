@@ -17,7 +17,7 @@ from marketplace_kit.users import is_staff
 from marketplace_scheduling.models import Reservation
 
 from .exceptions import InvalidTransition
-from .lifecycle import Event, Move, Party, Status
+from .lifecycle import BookingStatus, Event, Move, Party
 
 REMINDER = timedelta(hours=24)  # how long before its start the customer is reminded
 
@@ -35,10 +35,10 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def open(self) -> Self:
         """Those that are still to come about."""
-        return self.filter(status__in=(Status.PENDING, Status.CONFIRMED))
+        return self.filter(status__in=(BookingStatus.PENDING, BookingStatus.CONFIRMED))
 
     def matching(
-        self, statuses: list[Status], service_id: UUID | None, start: datetime | None, end: datetime | None
+        self, statuses: list[BookingStatus], service_id: UUID | None, start: datetime | None, end: datetime | None
     ) -> Self:
         """Those of these statuses (none: of any), of one service, scheduled from `start` until before `end`."""
         rows = self.filter(status__in=statuses) if statuses else self
@@ -47,13 +47,13 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def lapsed(self) -> Self:
         """Pending ones whose start has come: nobody confirmed them in time."""
-        return self.filter(status=Status.PENDING, scheduled_at__lte=now())
+        return self.filter(status=BookingStatus.PENDING, scheduled_at__lte=now())
 
     def to_be_reminded_of(self) -> Self:
         """Confirmed ones that start within a day, were agreed on before that day, and have not been told of."""
         soon = now() + REMINDER
         return self.filter(
-            status=Status.CONFIRMED,
+            status=BookingStatus.CONFIRMED,
             reminded_at=None,
             scheduled_at__gt=now(),
             scheduled_at__lte=soon,
@@ -73,7 +73,7 @@ class Booking(models.Model):
     service = models.ForeignKey(Service, models.PROTECT, related_name="+")
     # Gone once the booking is cancelled: the time is free again.
     reservation = models.OneToOneField(Reservation, models.SET_NULL, null=True, related_name="+")
-    status = models.CharField(max_length=20, choices=Status.choices)
+    status = models.CharField(max_length=20, choices=BookingStatus.choices)
     scheduled_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     timezone = models.CharField(max_length=64)
@@ -99,16 +99,20 @@ class Booking(models.Model):
 
     class Meta:
         constraints = (
-            models.CheckConstraint(condition=Q(status__in=Status.values), name="booking_status_known"),
+            models.CheckConstraint(condition=Q(status__in=BookingStatus.values), name="booking_status_known"),
             models.CheckConstraint(condition=Q(ends_at__gt=F("scheduled_at")), name="booking_lasts"),
             models.CheckConstraint(condition=~Q(customer=F("provider")), name="booking_has_two_sides"),
             models.CheckConstraint(
                 condition=Q(total_amount__gte=0, total_amount__lte=MAX_AMOUNT), name="booking_amount_in_range"
             ),
             models.CheckConstraint(
-                condition=Q(status=Status.CANCELLED, cancelled_by__isnull=False, reservation__isnull=True)
-                | Q(status__in=(Status.PENDING, Status.CONFIRMED), cancelled_by=None, reservation__isnull=False)
-                | Q(status=Status.COMPLETED, cancelled_by=None),
+                condition=Q(status=BookingStatus.CANCELLED, cancelled_by__isnull=False, reservation__isnull=True)
+                | Q(
+                    status__in=(BookingStatus.PENDING, BookingStatus.CONFIRMED),
+                    cancelled_by=None,
+                    reservation__isnull=False,
+                )
+                | Q(status=BookingStatus.COMPLETED, cancelled_by=None),
                 name="booking_holds_its_time_until_cancelled",
             ),
         )
@@ -119,11 +123,11 @@ class Booking(models.Model):
             models.Index(fields=("provider", "scheduled_at", "id"), name="booking_agenda_of_provider"),
             # For those who see all of them: staff's lists, and what is counted by day.
             models.Index(fields=("-created_at", "-id"), name="booking_newest"),
-            models.Index(fields=("scheduled_at",), name="booking_pending", condition=Q(status=Status.PENDING)),
+            models.Index(fields=("scheduled_at",), name="booking_pending", condition=Q(status=BookingStatus.PENDING)),
             models.Index(
                 fields=("scheduled_at",),
                 name="booking_unreminded",
-                condition=Q(status=Status.CONFIRMED, reminded_at=None),
+                condition=Q(status=BookingStatus.CONFIRMED, reminded_at=None),
             ),
         )
 
@@ -148,12 +152,12 @@ class Booking(models.Model):
 
     @property
     def is_cancelled(self) -> bool:
-        return self.status == Status.CANCELLED
+        return self.status == BookingStatus.CANCELLED
 
     @property
     def is_payable(self) -> bool:
         """Whether there is something to pay: neither free nor cancelled, nor left unconfirmed past its start."""
-        lapsed = self.status == Status.PENDING and self.has_started
+        lapsed = self.status == BookingStatus.PENDING and self.has_started
         return self.total_amount > 0 and not self.is_cancelled and not lapsed
 
     def party_of(self, user: AbstractBaseUser) -> Party:
@@ -162,9 +166,9 @@ class Booking(models.Model):
             return Party.CUSTOMER
         return Party.PROVIDER if self.provider_id == user.pk else Party.STAFF
 
-    def move_to(self, move: Move) -> Status:
+    def move_to(self, move: Move) -> BookingStatus:
         """Make the move in memory, and return the status that was. InvalidTransition."""
-        before = Status(self.status)
+        before = BookingStatus(self.status)
         if before not in move.sources:
             raise InvalidTransition(f"A booking that is {before} can't be {move.event}.")
         self.status = move.target
@@ -178,8 +182,8 @@ class HistoryEntry(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     booking = models.ForeignKey(Booking, models.PROTECT, related_name="history", db_index=False)
     action = models.CharField(max_length=20, choices=Event.choices)
-    from_status = models.CharField(max_length=20, choices=Status.choices, null=True)  # noqa: DJ001  (null: there was none)
-    to_status = models.CharField(max_length=20, choices=Status.choices)
+    from_status = models.CharField(max_length=20, choices=BookingStatus.choices, null=True)  # noqa: DJ001  (null: there was none)
+    to_status = models.CharField(max_length=20, choices=BookingStatus.choices)
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     reason = models.TextField(max_length=500, null=True)  # noqa: DJ001  (null is "none given")
     data = models.JSONField(default=dict)
@@ -190,7 +194,9 @@ class HistoryEntry(models.Model):
         verbose_name_plural = "history entries"
         constraints = (
             models.CheckConstraint(condition=Q(action__in=Event.values), name="booking_history_action_known"),
-            models.CheckConstraint(condition=Q(to_status__in=Status.values), name="booking_history_status_known"),
+            models.CheckConstraint(
+                condition=Q(to_status__in=BookingStatus.values), name="booking_history_status_known"
+            ),
         )
         indexes = (models.Index(fields=("booking", "created_at", "id"), name="booking_history_oldest_first"),)
 

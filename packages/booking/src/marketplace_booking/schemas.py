@@ -11,7 +11,7 @@ from marketplace_kit.pagination import PageParams
 from marketplace_kit.schemas import AmountOut, In, Instant, Out, Text500, Text2000
 from marketplace_kit.users import UserId
 
-from .lifecycle import Event, Party, Status
+from .lifecycle import BookingStatus, Event, Party
 
 # --- in ---
 
@@ -40,7 +40,7 @@ class BookingFilters(PageParams):
     """Which bookings, and in what order."""
 
     role: Literal["customer", "provider"] | None = Field(None, description="The side that the caller is on.")
-    status: list[Status] = Field([], description="May be given more than once.")
+    status: list[BookingStatus] = Field([], description="May be given more than once.")
     service_id: UUID | None = Field(None, description="Those of one service.")
     scheduled_from: Instant | None = Field(None, alias="from", description="Scheduled at this moment or later.")
     scheduled_to: Instant | None = Field(None, alias="to", description="Scheduled before this moment.")
@@ -73,7 +73,7 @@ class Booking(Out):
     provider_id: UserId = Field(description="Who was booked.")
     service_id: UUID = Field(description="What was booked.")
     service: BookedService = Field(description="The same, shown.")
-    status: Status = Field(description="Where in its life it is.")
+    status: BookingStatus = Field(description="Where in its life it is.")
     scheduled_at: datetime = Field(description="Its start.")
     ends_at: datetime = Field(description="Its end.")
     duration: int = Field(description="Minutes.")
@@ -92,8 +92,8 @@ class HistoryEntry(Out):
     """One thing that happened to a booking."""
 
     action: Event = Field(description="What happened.")
-    from_status: Status | None = Field(description="The status before; null at the beginning.")
-    to_status: Status = Field(description="The status after.")
+    from_status: BookingStatus | None = Field(description="The status before; null at the beginning.")
+    to_status: BookingStatus = Field(description="The status after.")
     actor_id: UserId | None = Field(description="Who did it; null for the system.")
     reason: str | None = Field(description="Why, or null.")
     data: dict[str, Any] = Field(description="What else belongs to it.")

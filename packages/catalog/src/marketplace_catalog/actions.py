@@ -16,7 +16,7 @@ from marketplace_kit.money import rounded
 from marketplace_kit.public_cache import move_on
 from marketplace_kit.transactions import action, lock_row
 from marketplace_media import actions as media
-from marketplace_media.lifecycle import Kind
+from marketplace_media.lifecycle import FileKind
 from marketplace_media.models import File, Upload
 from marketplace_scheduling import actions as scheduling
 from marketplace_scheduling.models import ScheduleException
@@ -221,7 +221,7 @@ def order_images(user: AbstractBaseUser, service: Service, file_ids: list[UUID])
     """Show the images in this order. NotYourService, InvalidField unless each is named once."""
     locked = lock_row(Service.objects.live(), service.pk)
     _require_owner(user, locked)
-    items = {item.file_id: item for item in ServiceFile.objects.of(locked.pk, Kind.IMAGE)}
+    items = {item.file_id: item for item in ServiceFile.objects.of(locked.pk, FileKind.IMAGE)}
     if sorted(file_ids) != sorted(items):
         raise InvalidField("/ids", "not_the_images", "Name each image of the service once, and nothing else.")
     for position, file_id in enumerate(file_ids):

@@ -15,7 +15,7 @@ from marketplace_kit.users import user_of
 from marketplace_media import actions as media
 from marketplace_media import schemas as media_schemas
 from marketplace_media.exceptions import NotADocument, NotAnImage, TooManyPixels, TooManyUploads, UploadMissing
-from marketplace_media.lifecycle import MAX_DOCUMENT_BYTES, MAX_IMAGE_BYTES, Kind
+from marketplace_media.lifecycle import MAX_DOCUMENT_BYTES, MAX_IMAGE_BYTES, FileKind
 from marketplace_media.models import File, Upload
 from marketplace_media.schemas import File as FileOut
 
@@ -42,7 +42,7 @@ def add_image(request: HttpRequest, service_id: UUID) -> Status[File]:
     """Show an image with a service of your own: JPEG, PNG or WebP. Its thumbnails follow within seconds."""
     upload = read_one(request, MAX_IMAGE_BYTES)
     user, service = user_of(request), visible(request, service_id)
-    actions.require_room(user, service, Kind.IMAGE)
+    actions.require_room(user, service, FileKind.IMAGE)
     return Status(201, shown(media.store_image(user.pk, upload, partial(actions.add_file, user, service))))
 
 
@@ -64,7 +64,7 @@ def order_images(request: HttpRequest, service_id: UUID, body: schemas.OrderImag
 @refuses(NotYourService)
 def delete_image(request: HttpRequest, service_id: UUID, file_id: UUID) -> Status[None]:
     """Delete an image of a service of your own, and its thumbnails."""
-    actions.remove_file(user_of(request), visible(request, service_id), Kind.IMAGE, file_id)
+    actions.remove_file(user_of(request), visible(request, service_id), FileKind.IMAGE, file_id)
     return Status(204, None)
 
 
@@ -75,7 +75,7 @@ def add_document(request: HttpRequest, service_id: UUID) -> Status[File]:
     """Show a document with a service of your own: a PDF, neither encrypted nor with scripts in it."""
     upload = read_one(request, MAX_DOCUMENT_BYTES)
     user, service = user_of(request), visible(request, service_id)
-    actions.require_room(user, service, Kind.DOCUMENT)
+    actions.require_room(user, service, FileKind.DOCUMENT)
     return Status(201, shown(media.store_document(user.pk, upload, partial(actions.add_file, user, service))))
 
 
@@ -83,14 +83,14 @@ def add_document(request: HttpRequest, service_id: UUID) -> Status[File]:
 def list_documents(request: HttpRequest, service_id: UUID) -> dict[str, Any]:
     """The documents of a service, in the order in which they came."""
     service = visible(request, service_id)
-    return {"items": [item.shown for item in ServiceFile.objects.of(service.pk, Kind.DOCUMENT)]}
+    return {"items": [item.shown for item in ServiceFile.objects.of(service.pk, FileKind.DOCUMENT)]}
 
 
 @router.delete("/{service_id}/documents/{file_id}", response={204: None})
 @refuses(NotYourService)
 def delete_document(request: HttpRequest, service_id: UUID, file_id: UUID) -> Status[None]:
     """Delete a document of a service of your own."""
-    actions.remove_file(user_of(request), visible(request, service_id), Kind.DOCUMENT, file_id)
+    actions.remove_file(user_of(request), visible(request, service_id), FileKind.DOCUMENT, file_id)
     return Status(204, None)
 
 

@@ -20,7 +20,7 @@ from marketplace_kit.uploads import TooLarge
 
 from . import storage
 from .exceptions import NotADocument, NotAnImage, TooManyUploads, UploadMissing, WrongSize
-from .lifecycle import CONTENT_TYPES, FORMATS, MAX_BYTES, MAX_FILENAME, MAX_OPEN_UPLOADS, PDF, Kind
+from .lifecycle import CONTENT_TYPES, FORMATS, MAX_BYTES, MAX_FILENAME, MAX_OPEN_UPLOADS, PDF, FileKind
 from .models import File, Upload
 
 type Attach = Callable[[File], Any]
@@ -41,21 +41,21 @@ def store_image(owner_id: Any, upload: "UploadedFile[bytes]", attach: Attach = u
     `attach(file)` runs in the transaction that writes the row: where it raises, nothing is stored.
     TooLarge, NotAnImage, TooManyPixels; StorageUnavailable, with nothing stored.
     """
-    return _store(_image(owner_id, upload.name or "", _read(upload, Kind.IMAGE)), attach)
+    return _store(_image(owner_id, upload.name or "", _read(upload, FileKind.IMAGE)), attach)
 
 
 def store_document(owner_id: Any, upload: "UploadedFile[bytes]", attach: Attach = unattached) -> File:
     """Check and store an uploaded PDF, in the same manner. TooLarge, NotADocument, StorageUnavailable."""
-    return _store(_document(owner_id, upload.name or "", _read(upload, Kind.DOCUMENT)), attach)
+    return _store(_document(owner_id, upload.name or "", _read(upload, FileKind.DOCUMENT)), attach)
 
 
-def _read(upload: "UploadedFile[bytes]", kind: Kind) -> bytes:
+def _read(upload: "UploadedFile[bytes]", kind: FileKind) -> bytes:
     _require_size(kind, upload.size or 0)
     content: bytes = upload.read()
     return content
 
 
-def _require_size(kind: Kind, size: int) -> None:
+def _require_size(kind: FileKind, size: int) -> None:
     if size > MAX_BYTES[kind]:
         raise TooLarge(f"The file may have {MAX_BYTES[kind]} bytes at the most.")
 
@@ -68,7 +68,7 @@ def _image(owner_id: Any, name: str, content: bytes) -> Unsaved:
 
     picture = clean(content)
     content_type, endings = FORMATS[picture.format]
-    file = _file(owner_id, Kind.IMAGE, name, content_type, endings, len(picture.content))
+    file = _file(owner_id, FileKind.IMAGE, name, content_type, endings, len(picture.content))
     file.width, file.height = picture.width, picture.height
     return file, picture.content
 
@@ -77,13 +77,13 @@ def _document(owner_id: Any, name: str, content: bytes) -> Unsaved:
     from .documents import check
 
     check(content)
-    return _file(owner_id, Kind.DOCUMENT, name, *PDF, len(content)), content
+    return _file(owner_id, FileKind.DOCUMENT, name, *PDF, len(content)), content
 
 
-MADE_OF: dict[str, Callable[[Any, str, bytes], Unsaved]] = {Kind.IMAGE: _image, Kind.DOCUMENT: _document}
+MADE_OF: dict[str, Callable[[Any, str, bytes], Unsaved]] = {FileKind.IMAGE: _image, FileKind.DOCUMENT: _document}
 
 
-def _file(owner_id: Any, kind: Kind, name: str, content_type: str, endings: tuple[str, ...], size: int) -> File:
+def _file(owner_id: Any, kind: FileKind, name: str, content_type: str, endings: tuple[str, ...], size: int) -> File:
     file_id = uuid7()
     return File(
         id=file_id,
@@ -98,7 +98,7 @@ def _file(owner_id: Any, kind: Kind, name: str, content_type: str, endings: tupl
 
 def _store(unsaved: Unsaved, attach: Attach) -> File:
     file, content = unsaved
-    storage.put(file.key, content, file.content_type, file.filename, as_attachment=file.kind == Kind.DOCUMENT)
+    storage.put(file.key, content, file.content_type, file.filename, as_attachment=file.kind == FileKind.DOCUMENT)
     try:
         _write(file, attach)
     except (OperationalError, InterfaceError):
@@ -127,13 +127,13 @@ def _remove_objects(keys: Collection[str]) -> None:
 
 
 @action
-def start_upload(owner_id: Any, target: Any, kind: Kind, filename: str, content_type: str, size: int) -> Upload:
+def start_upload(owner_id: Any, target: Any, kind: FileKind, filename: str, content_type: str, size: int) -> Upload:
     """A form for a direct upload to the storage; `target` is the key of what the file will be for.
 
     NotAnImage or NotADocument, and TooLarge, by what is announced; TooManyUploads.
     """
     if content_type not in CONTENT_TYPES[kind]:
-        raise NotAnImage if kind == Kind.IMAGE else NotADocument
+        raise NotAnImage if kind == FileKind.IMAGE else NotADocument
     _require_size(kind, size)
     if Upload.objects.open().filter(owner=owner_id).count() >= MAX_OPEN_UPLOADS:
         raise TooManyUploads
@@ -156,7 +156,7 @@ def complete_upload(upload: Upload, attach: Attach = unattached) -> tuple[File, 
     Call it outside of a transaction. What is refused is deleted, and may be sent once more.
     UploadMissing, TooLarge, WrongSize, NotAnImage, NotADocument, TooManyPixels, StorageUnavailable.
     """
-    content = None if upload.file_id else storage.get(upload.key, MAX_BYTES[Kind(upload.kind)])
+    content = None if upload.file_id else storage.get(upload.key, MAX_BYTES[FileKind(upload.kind)])
     if content is None:
         return _file_of(upload.pk), False
     try:
@@ -173,7 +173,7 @@ def complete_upload(upload: Upload, attach: Attach = unattached) -> tuple[File, 
 
 def _made_of(upload: Upload, content: bytes) -> Unsaved:
     """The form lets nothing else through. But that is the storage's word, and there are many storages."""
-    _require_size(Kind(upload.kind), len(content))
+    _require_size(FileKind(upload.kind), len(content))
     if len(content) != upload.size:
         raise WrongSize(upload.size, len(content))
     return MADE_OF[upload.kind](upload.owner_id, upload.filename, content)
@@ -211,7 +211,7 @@ def forget_uploads(owner_id: Any) -> None:
 
 def request_thumbnails(file: File) -> None:
     """Have the thumbnails of a file made, once this transaction commits. A document gets none."""
-    if file.kind == Kind.IMAGE:
+    if file.kind == FileKind.IMAGE:
         defer("marketplace_media.make_thumbnails", file_id=str(file.pk))
 
 
@@ -219,7 +219,7 @@ def make_thumbnails(file_id: Any) -> None:
     """Make the thumbnails of an image, unless they are there or it is gone. Safe to repeat. StorageUnavailable."""
     from .images import thumbnails
 
-    file = File.objects.filter(pk=file_id, kind=Kind.IMAGE, small_key=None).first()
+    file = File.objects.filter(pk=file_id, kind=FileKind.IMAGE, small_key=None).first()
     content = storage.get(file.key, file.size) if file else None
     if file is None or content is None:
         return
@@ -228,7 +228,7 @@ def make_thumbnails(file_id: Any) -> None:
     keys = {}
     for name, picture in thumbnails(content).items():
         keys[f"{name}_key"] = key = f"thumbnails/{attempt}-{name}{endings[0]}"
-        storage.put(key, picture.content, content_type, safe_filename(file.filename, endings, Kind.IMAGE))
+        storage.put(key, picture.content, content_type, safe_filename(file.filename, endings, FileKind.IMAGE))
     if not File.objects.filter(pk=file.pk, small_key=None).update(**keys):
         _remove_objects(keys.values())
 

@@ -16,14 +16,14 @@ MAX_OPEN_UPLOADS = 100
 ABANDONED_AFTER = timedelta(days=1)
 
 
-class Kind(TextChoices):
+class FileKind(TextChoices):
     """What a file is."""
 
     IMAGE = "image"
     DOCUMENT = "document"
 
 
-MAX_BYTES = {Kind.IMAGE: MAX_IMAGE_BYTES, Kind.DOCUMENT: MAX_DOCUMENT_BYTES}
+MAX_BYTES = {FileKind.IMAGE: MAX_IMAGE_BYTES, FileKind.DOCUMENT: MAX_DOCUMENT_BYTES}
 
 # Pillow's name of a format: what we call it, and the endings that its files have, ours first.
 FORMATS = {
@@ -35,8 +35,8 @@ PDF = ("application/pdf", (".pdf",))
 
 # The media types that a client may announce.
 CONTENT_TYPES = {
-    Kind.IMAGE: frozenset(content_type for content_type, _ in FORMATS.values()),
-    Kind.DOCUMENT: frozenset({PDF[0]}),
+    FileKind.IMAGE: frozenset(content_type for content_type, _ in FORMATS.values()),
+    FileKind.DOCUMENT: frozenset({PDF[0]}),
 }
 
 # Within how many pixels, each way.

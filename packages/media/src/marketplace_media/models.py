@@ -11,7 +11,7 @@ from marketplace_kit.clock import now
 from marketplace_kit.ids import uuid7
 
 from .conf import conf
-from .lifecycle import FORM_LIFETIME, Kind
+from .lifecycle import FORM_LIFETIME, FileKind
 from .signing import signed_form, signed_url
 
 
@@ -35,7 +35,7 @@ class File(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
-    kind = models.CharField(max_length=20, choices=Kind.choices)
+    kind = models.CharField(max_length=20, choices=FileKind.choices)
     key = models.CharField(max_length=200, unique=True)
     filename = models.CharField(max_length=255)
     content_type = models.CharField(max_length=100)
@@ -49,15 +49,15 @@ class File(models.Model):
 
     class Meta:
         constraints = (
-            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="media_file_known_kind"),
+            models.CheckConstraint(condition=Q(kind__in=FileKind.values), name="media_file_known_kind"),
             models.CheckConstraint(
-                condition=Q(kind=Kind.IMAGE, width__gt=0, height__gt=0)
-                | Q(kind=Kind.DOCUMENT, width=None, height=None),
+                condition=Q(kind=FileKind.IMAGE, width__gt=0, height__gt=0)
+                | Q(kind=FileKind.DOCUMENT, width=None, height=None),
                 name="media_file_image_has_size",
             ),
             models.CheckConstraint(
                 condition=Q(small_key=None, medium_key=None)
-                | Q(kind=Kind.IMAGE, small_key__isnull=False, medium_key__isnull=False),
+                | Q(kind=FileKind.IMAGE, small_key__isnull=False, medium_key__isnull=False),
                 name="media_file_both_thumbnails",
             ),
         )
@@ -104,7 +104,7 @@ class Upload(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     # The key of what the file is for. Whose key that is, is the affair of who started the upload.
     target = models.CharField(max_length=100)
-    kind = models.CharField(max_length=20, choices=Kind.choices)
+    kind = models.CharField(max_length=20, choices=FileKind.choices)
     key = models.CharField(max_length=200, unique=True)
     filename = models.CharField(max_length=255)
     content_type = models.CharField(max_length=100, help_text="as announced")
@@ -116,7 +116,7 @@ class Upload(models.Model):
     objects = UploadQuerySet.as_manager()
 
     class Meta:
-        constraints = (models.CheckConstraint(condition=Q(kind__in=Kind.values), name="media_upload_known_kind"),)
+        constraints = (models.CheckConstraint(condition=Q(kind__in=FileKind.values), name="media_upload_known_kind"),)
         indexes = (models.Index(fields=("created_at",), name="media_upload_open", condition=Q(file=None)),)
 
     def __str__(self) -> str:

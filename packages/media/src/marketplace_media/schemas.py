@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from marketplace_kit.schemas import In, Int, Out, clean_line
 
-from .lifecycle import MAX_FILENAME, Kind
+from .lifecycle import MAX_FILENAME, FileKind
 
 # --- in ---
 
@@ -18,7 +18,7 @@ Filename = Annotated[str, AfterValidator(clean_line), Field(min_length=1, max_le
 class StartUpload(In):
     """A file that will be sent to the storage directly."""
 
-    kind: Kind = Field(description="What it is.")
+    kind: FileKind = Field(description="What it is.")
     filename: Filename = Field(description="Its name; it is made safe.", examples=["kitchen.jpg"])
     content_type: str = Field(max_length=100, description="Its media type, to be sent along.", examples=["image/jpeg"])
     size: Int = Field(ge=1, le=2**53, description="Exactly how many bytes.", examples=[48_213])
@@ -38,7 +38,7 @@ class File(Out):
     """A stored file. Whoever lists it gives it its `position`."""
 
     id: UUID = Field(description="The file's id.")
-    kind: Kind = Field(description="What it is.")
+    kind: FileKind = Field(description="What it is.")
     url: str = Field(description="Where to read it: signed, and good for a day at least, or public.")
     filename: str = Field(description="Its name, made safe.")
     content_type: str = Field(description="Its media type, as found by looking into it.", examples=["image/jpeg"])

@@ -10,7 +10,7 @@ from PIL import Image
 
 from marketplace_kit.ids import uuid7
 
-from .lifecycle import FORMATS, Kind
+from .lifecycle import FORMATS, FileKind
 from .models import File
 
 
@@ -45,7 +45,7 @@ def make_file(owner_id: Any, **fields: Any) -> File:
     content_type, endings = FORMATS["PNG"]
     values = {
         "id": file_id,
-        "kind": Kind.IMAGE,
+        "kind": FileKind.IMAGE,
         "key": f"images/{file_id}{endings[0]}",
         "filename": f"picture{endings[0]}",
         "content_type": content_type,

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Q
 
 from marketplace_booking.actions import all_there
-from marketplace_booking.lifecycle import Party, Status
+from marketplace_booking.lifecycle import BookingStatus, Party
 from marketplace_booking.models import Booking
 from marketplace_catalog import actions as catalog
 from marketplace_kit.clock import now
@@ -32,7 +32,7 @@ def create_review(user: AbstractBaseUser, booking: Booking, rating: int, comment
     """
     if booking.party_of(user) is not Party.CUSTOMER:
         raise NotYoursToReview
-    if booking.status != Status.COMPLETED:  # which stays so: no lock is needed
+    if booking.status != BookingStatus.COMPLETED:  # which stays so: no lock is needed
         raise NotCompleted
     _hold(user.pk, booking.provider_id)
     review, is_first = Review.objects.get_or_create(booking=booking, defaults=_said(booking, rating, comment))

@@ -83,6 +83,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={"verbose_name_plural": "webhook deliveries"},
         ),
         migrations.CreateModel(
             name="WebhookSecret",
