@@ -26,8 +26,7 @@ def verdict(content: bytes) -> int:
     reader = PdfReader(BytesIO(content))
     if reader.is_encrypted:
         return ENCRYPTED
-    if not len(reader.pages):
-        return UNREADABLE
+    len(reader.pages)  # raises where there is no tree of pages; an empty one is a PDF as well
     return ACTIVE if any(is_active(found) for found in dictionaries(reader)) else FINE
 
 
