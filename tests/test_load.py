@@ -4,7 +4,10 @@ from argparse import Namespace
 
 import pytest
 from django.core.signals import request_finished, request_started
-from tests.load import caching, databases, search
+from tests.load import caching, databases, floor, search
+from tests.load.app import App
+from tests.load.driving import Figures, Turn
+from tests.load.operations import BOOK, OPERATIONS, Asker, noted
 from tests.load.questions import KINDS, Catalog, Vocabulary
 from tests.load.tables import percentile, write
 
@@ -61,6 +64,37 @@ def test_with_the_caches_nothing_is_asked(seeded, tmp_path, monkeypatch, capsys)
     assert "old" not in text
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ") and "---" not in line][1:]
     assert [row[1] != "0" and row[5] == "0" for row in rows] == [True] * 5, rows
+
+
+def test_what_the_floor_is_compared_by_is_answered(seeded):
+    asker, app = Asker(), App()
+    asked = {one.name: one.ask(asker) for one in OPERATIONS}
+    bookings = asker.bookings(50)
+    asker.give_back(bookings[40:])
+
+    assert [name for name, requests in asked.items() if not requests] == [BOOK]
+    for one in OPERATIONS:
+        for request in asked[one.name][:3]:
+            assert request.caller or app.get(request.path)
+            assert request.line("token").count("\t") == 5
+    assert len(noted(asked["search: two words"][:3], app.get)) == 3
+    assert len({request.body for request in bookings}) == 50
+    assert asker.bookings(10) == bookings[40:]
+
+
+@pytest.mark.django_db
+def test_the_figures_of_the_floor_tell_which_goals_are_met():
+    ours, bares = (Figures([Turn(rate, 10, 20, 1.5, 100, 999)] * 3) for rate in (400, 1000))
+    results = {setting: dict.fromkeys(OPERATIONS, (ours, bares)) for setting in (floor.FIRST, floor.Setting(2, 64))}
+    asked = Namespace(services=1, providers=1, bookings=1, seconds=1, rounds=3)
+
+    first, second = floor.report(results, asked).split("### ")[1:]
+
+    met = {row.split(" | ")[0][2:]: row[:-2].split(" | ")[-1] for row in first.splitlines() if "goal" not in row}
+    assert [met[one.name] for one in OPERATIONS] == ["no", "no", "yes", "yes", "", "", "yes"]
+    assert "met" not in second
+    assert "0.40" in second
+    assert floor.plot(results[floor.FIRST]).count("<rect") == 1 + 2 + 2 * len(OPERATIONS)
 
 
 def test_a_document_without_the_place_for_it_is_left_alone(tmp_path):

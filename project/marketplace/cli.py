@@ -7,7 +7,10 @@ from .running import bytecode, servers
 from .running.datadir import VARIABLE, CannotStartError, DataDir, chosen
 
 # Commands that talk to no server of ours. `demo` starts a whole system, or is told where one is.
-SERVERLESS = ("help", "version", "openapi", "secrets", "check", "collectstatic", "makemigrations", "demo")
+SERVERLESS = (
+    *("help", "version", "openapi", "secrets", "check", "collectstatic", "makemigrations", "demo"),
+    *("release", "versions", "changelog"),
+)
 # Commands that are a process of the system: the settings differ a little for each.
 PROCESSES = ("api", "stream", "worker")
 ASKS_FOR_HELP = ("-h", "--help", "--version")

@@ -74,19 +74,25 @@ def rate(name: str, default: str) -> str:
     return value
 
 
-def postgres_options(given: Mapping[str, Any]) -> dict[str, Any]:
+def postgres_options(given: Mapping[str, Any], *, pooled: bool = False) -> dict[str, Any]:
     """How PostgreSQL treats our connections. A DATABASE_URL that has `options` of its own has decided that itself.
 
     Nobody waits for ever for a lock, a migration neither: whoever queues behind it would wait as well. What serves
-    also ends its statements in time; a command that somebody types may take its own.
+    also ends its statements in time; a command that somebody types may take its own. A pooler refuses whoever says
+    so when connecting: it says it itself, by its `connect_query`.
     """
+    if pooled:
+        return {**_known(), **given}
     limits = {"lock_timeout": env.float("DATABASE_LOCK_TIMEOUT", default=10)}
     if PROCESS:
         limits["statement_timeout"] = env.float("DATABASE_STATEMENT_TIMEOUT", default=30)
         limits["idle_in_transaction_session_timeout"] = env.float("DATABASE_IDLE_TIMEOUT", default=60)
     options = " ".join(f"-c {name}={seconds * 1000:.0f}" for name, seconds in limits.items() if seconds)
-    known = {"application_name": f"marketplace {PROCESS}".strip(), "connect_timeout": 5}
-    return {**known, **({"options": options} if options else {}), **given}
+    return {**_known(), **({"options": options} if options else {}), **given}
+
+
+def _known() -> dict[str, Any]:
+    return {"application_name": f"marketplace {PROCESS}".strip(), "connect_timeout": 5}
 
 
 def _weak(name: str, fault: str) -> ImproperlyConfigured:

@@ -107,17 +107,22 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- the parts it runs on ---
 
 # API and stream may go through a pooler; the worker's LISTEN and migrations need a session of their own.
-_direct = "" if PROCESS in ("api", "stream") else env.str("DATABASE_DIRECT_URL", default="")
-_database = from_url(_direct or needed("DATABASE_URL"))
+_past_pooler = env.str("DATABASE_DIRECT_URL", default="")
+_pooled = bool(_past_pooler) and PROCESS in ("api", "stream")
+_database = from_url(_past_pooler if _past_pooler and not _pooled else needed("DATABASE_URL"))
 DATABASES = {
     "default": {
         **_database,
-        "OPTIONS": postgres_options(_database["OPTIONS"]),
+        "OPTIONS": {
+            # So often a connection is asked one thing before it keeps the plan; behind a pooler it is never the same.
+            "prepare_threshold": None if _pooled else 5,
+            **postgres_options(_database["OPTIONS"], pooled=_pooled),
+        },
         # A new connection costs 4 to 8 ms of database CPU, so each thread keeps its own.
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         # A cursor that outlives its transaction is lost behind a pooler.
-        "DISABLE_SERVER_SIDE_CURSORS": not _direct and bool(env.str("DATABASE_DIRECT_URL", default="")),
+        "DISABLE_SERVER_SIDE_CURSORS": _pooled,
     }
 }
 CACHE_URL = needed("CACHE_URL")

@@ -1,1 +1,1 @@
-"""Benchmarks: `python -m tests.load search` and `caching` make the figures that the documents show."""
+"""Benchmarks: `python -m tests.load search`, `caching`, `stream` and `floor` make the figures of the documents."""

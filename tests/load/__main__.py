@@ -43,7 +43,7 @@ def arguments() -> Namespace:
     floor.add_argument("--bookings", type=int, default=300_000, metavar="N", help="300000")
     floor.add_argument("--workers", type=sizes, default=(1, 2), metavar="N,N…", help="1,2")
     floor.add_argument("--connections", type=sizes, default=(16, 64), metavar="N,N…", help="16,64")
-    floor.add_argument("--seconds", type=float, default=3.0, help="of each turn (3)")
+    floor.add_argument("--seconds", type=int, default=3, help="of each turn (3)")
     floor.add_argument("--rounds", type=int, default=3, help="turns of each (3)")
     floor.add_argument("--only", default="", metavar="TEXT", help="only the operations that are named so")
     floor.set_defaults(document=DOCS / "performance.md")

@@ -11,7 +11,6 @@ from django.db import connection
 from tests.people.models import Person
 
 from marketplace_catalog import listing
-from marketplace_catalog.models import Service
 from marketplace_catalog.schemas import ServiceFilters
 from marketplace_catalog.testing import make_crowd
 from marketplace_kit import clock
@@ -81,10 +80,7 @@ def plans(people, asked):
 
 
 def find(asked):
-    params = ServiceFilters.model_validate(asked)
-    rows = Service.objects.listed().bounded(params.bounds)
-    rows = rows if params.category is None else rows.in_category(params.category)
-    return listing.page_of(rows, params, sort=params.sort, text=params.q, free=params.free)
+    return listing.page_of(ServiceFilters.model_validate(asked))
 
 
 def nodes(plan):

@@ -9,7 +9,7 @@ from model_bakery import baker
 
 from marketplace_catalog import listing
 from marketplace_catalog.models import Service
-from marketplace_kit.pagination import PageParams
+from marketplace_catalog.schemas import ServiceFilters
 
 BEGIN = datetime(2020, 1, 1, 12, tzinfo=UTC)
 MOST = 11
@@ -40,10 +40,8 @@ def offer(services, days, titles, description="Nothing."):
 def found(limit=100):
     cursor, seen = None, []
     while cursor is not None or not seen:
-        page = listing.page_of(
-            Service.objects.listed(), PageParams(limit=limit, cursor=cursor), sort=None, text="roses", free=None
-        )
-        seen += [service.pk for service in page.items]
+        page = listing.page_of(ServiceFilters(q="roses", limit=limit, cursor=cursor))
+        seen += page.items
         cursor = page.next_cursor
         if cursor is None:
             break

@@ -20,6 +20,7 @@ from marketplace_kit.jobs import defer
 from marketplace_kit.settings import PackageSettings
 from marketplace_kit.testing import run_jobs
 from marketplace_kit.transactions import action, lock_row, sqlstate
+from marketplace_kit.uploads import read_one
 
 ran = []
 
@@ -207,3 +208,10 @@ def test_bodies_that_hold_no_file(anybody, body, media_type, status):
     answer = anybody.generic("PUT", "/api/file", body, content_type=media_type)
 
     assert answer.status_code == status, answer.content
+
+
+def test_a_file_that_the_protection_of_sessions_has_read(rf):
+    request = rf.post("/", {"file": ContentFile(b"hello", name="a.txt")})
+    assert "csrfmiddlewaretoken" not in request.POST  # it looks there before it looks at the headers
+
+    assert read_one(request, 5).read() == b"hello"

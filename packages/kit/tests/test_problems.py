@@ -43,6 +43,11 @@ def test_an_unavailable_part_tells_when_to_come_back(anybody):
     assert anybody.get("/api/raise/away")["Retry-After"] == "5"
 
 
+@pytest.mark.django_db
+def test_a_standby_that_does_not_write_is_a_part_that_is_away(anybody):
+    problem_of(anybody.post("/api/standby"), 503, "service_unavailable")
+
+
 @pytest.mark.parametrize("path", ["/api/nothing", "/api/things/", "/api/raise/", "/api/%00", "/api/"])
 def test_unknown_paths(anybody, path):
     problem_of(anybody.get(path), 404, "not_found")

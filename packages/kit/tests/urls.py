@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import DataError, OperationalError
+from django.db import DataError, OperationalError, connection, transaction
 from django.http import Http404, HttpRequest
 from django.urls import path
 from ninja import Query
@@ -127,6 +127,13 @@ def raise_it(request: HttpRequest, kind: str) -> None:
         "away": OperationalError("connection refused"),
         "defect": ZeroDivisionError("secret detail"),
     }[kind]
+
+
+@router.post("/standby", auth=None, response=Echo)
+def write_to_a_standby(request: HttpRequest) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+        Thing.objects.create()
 
 
 @router.get("/me/{user_id}", auth=None, response=Echo)

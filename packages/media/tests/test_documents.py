@@ -51,7 +51,13 @@ PAGE = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] >>"
 
 @pytest.mark.parametrize(
     "content",
-    [make_pdf_bytes(), make_pdf_bytes(0), make_pdf_bytes(300), from_objects(ROOT, PAGES, PAGE), make_pdf_bytes() + b"\n\n"],
+    [
+        make_pdf_bytes(),
+        make_pdf_bytes(0),
+        make_pdf_bytes(300),
+        from_objects(ROOT, PAGES, PAGE),
+        make_pdf_bytes() + b"\n\n",
+    ],
 )
 def test_a_pdf_passes(content: bytes) -> None:
     documents.check(content)

@@ -8,12 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Status
 
 from marketplace_kit.conditional import conditional, conditional_change
-from marketplace_kit.pagination import Page, Slice, Whole
+from marketplace_kit.exceptions import NotFound
+from marketplace_kit.pagination import Page, Whole
 from marketplace_kit.public_cache import cached_publicly
+from marketplace_kit.renderer import answered
 from marketplace_kit.routing import Router, refuses
-from marketplace_kit.users import user_of
+from marketplace_kit.users import user_of, viewer_of
 
-from . import actions, listing, schemas
+from . import actions, listing, schemas, shown
 from .availability_api import router as availability
 from .exceptions import NotYourService, ProviderRequired
 from .files_api import router as files
@@ -34,16 +36,14 @@ def shows_time(request: HttpRequest) -> bool:
 @router.get("", auth=None, response=Page[schemas.Service])
 @conditional
 @cached_publicly(TOPIC, unless=shows_time)
-def list_services(request: HttpRequest, params: Query[schemas.ServiceFilters]) -> Slice[Service]:
+def list_services(request: HttpRequest, params: Query[schemas.ServiceFilters]) -> HttpResponse:
     """The services that anybody can book, newest first; with `q`, the best first.
 
     With `availableFrom` and `availableTo` a page looks at 500 services at the most: it may hold fewer than `limit`,
     even none, and still have a `nextCursor`.
     """
-    rows = Service.objects.listed().bounded(params.bounds)
-    if params.category is not None:
-        rows = rows.in_category(params.category)
-    return listing.page_of(rows, params, sort=params.sort, text=params.q or None, free=params.free)
+    page = listing.page_of(params)
+    return answered({"items": shown.listed(page.items), "nextCursor": page.next_cursor})
 
 
 @router.post("", response={201: schemas.Service})
@@ -65,13 +65,17 @@ def list_categories(request: HttpRequest) -> dict[str, Any]:
 @router.get("/{service_id}", auth=None, response=schemas.Service)
 @conditional
 @cached_publicly(TOPIC)
-def get_service(request: HttpRequest, service_id: UUID) -> Service:
+def get_service(request: HttpRequest, service_id: UUID) -> Service | HttpResponse:
     """One service. An inactive one is there for its provider and for staff only."""
-    return visible(request, service_id)
+    if viewer_of(request) is not None:
+        return visible(request, service_id)
+    for found in shown.listed([service_id]):
+        return answered(found)
+    raise NotFound
 
 
 @router.patch("/{service_id}", response=schemas.Service)
-@conditional_change(get_service)
+@conditional_change(visible)
 @refuses(NotYourService)
 def change_service(request: HttpRequest, service_id: UUID, body: schemas.ChangeService) -> Service:
     """Change a service of your own. Bookings keep what was agreed."""

@@ -3,44 +3,48 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Status
 
 from marketplace_kit.exceptions import InvalidField, NotFound
 from marketplace_kit.pagination import Whole
+from marketplace_kit.renderer import answered
 from marketplace_kit.routing import Router, refuses
 from marketplace_kit.users import user_of
 
 from . import actions, schemas
 from .exceptions import NotYourService
 from .lifecycle import LONGEST_SPAN
-from .scope import visible
+from .scope import scheduled, visible
 
 router = Router(tags=["Availability"])
 
 
 @router.get("/{service_id}/slots", auth=None, response=schemas.Slots)
-def list_slots(request: HttpRequest, service_id: UUID, span: Query[schemas.SlotSpan]) -> dict[str, Any]:
+def list_slots(request: HttpRequest, service_id: UUID, span: Query[schemas.SlotSpan]) -> HttpResponse:
     """Every start within the span that can be booked now, ascending."""
     if span.start >= span.end:
         raise InvalidField("query/to", "empty_span", "`to` must lie after `from`.")
     if span.end - span.start > LONGEST_SPAN:
         raise InvalidField("query/to", "span_too_long", "The span may be 31 days long at the most.")
-    service = visible(request, service_id)
-    return {"timezone": service.schedule.timezone, "items": service.free_slots(span.start, span.end)}
+    service = scheduled(request, service_id)
+    free = service.free_slots(span.start, span.end)
+    # Hundreds of them: what comes out of the engine is what the schema says.
+    items = [{"start": start, "end": end} for start, end in free]
+    return answered({"timezone": service.schedule.timezone, "items": items})
 
 
 @router.get("/{service_id}/slots/explain", auth=None, response=schemas.Explanation)
 def explain_slot(request: HttpRequest, service_id: UUID, asked: Query[schemas.AskedStart]) -> dict[str, Any]:
     """Whether a start can be booked now, and if not, every reason why, by the rules that the slots are listed by."""
-    reasons = visible(request, service_id).explain(asked.start)
+    reasons = scheduled(request, service_id).explain(asked.start)
     return {"bookable": not reasons, "reasons": reasons}
 
 
 @router.get("/{service_id}/availability/exceptions", auth=None, response=Whole[schemas.AvailabilityException])
 def list_availability_exceptions(request: HttpRequest, service_id: UUID) -> dict[str, Any]:
     """The dates on which other hours hold than those of their weekday, in their order."""
-    return {"items": visible(request, service_id).schedule.exceptions.all()}
+    return {"items": scheduled(request, service_id).schedule.exceptions.all()}
 
 
 @router.put("/{service_id}/availability/exceptions/{date}", response=schemas.AvailabilityException)

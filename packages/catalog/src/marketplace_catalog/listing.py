@@ -10,27 +10,28 @@ By relevance the newest matches are ranked, and the text's index is in no order.
 how often the newest services match tells how many days should do, and where they do not, all are looked up.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import batched
 from typing import Any, NamedTuple, Self
+from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import Count, Max, Min, Q, QuerySet, prefetch_related_objects
 
 from marketplace_kit.clock import now
+from marketplace_kit.compiled import Compiled
 from marketplace_kit.pagination import (
     InvalidCursor,
     Keyset,
-    PageParams,
     Slice,
     decode_cursor,
     encode_cursor,
-    paginate,
 )
 from marketplace_scheduling.models import Schedule
 
-from .models import Service, ServiceQuerySet
+from .models import Category, Service
+from .schemas import ServiceFilters
 from .search import Wanted, as_asked, forgiving
 
 ORDERS = {
@@ -79,16 +80,15 @@ def _spot(cursor: str | None, order: Keyset) -> Spot:
     return spot
 
 
-def page_of(
-    rows: ServiceQuerySet, params: PageParams, *, sort: str | None, text: str | None, free: Span | None
-) -> Slice[Service]:
-    """The page of the listed services among `rows` that match `text` and can be booked within `free`.
-
-    InvalidField at `query/cursor`.
-    """
-    order = _order(sort, text)
+def page_of(params: ServiceFilters) -> Slice[UUID]:
+    """The keys of the listed services on the page that `params` ask for. InvalidField at `query/cursor`."""
+    text, free = params.q or None, params.free
+    order = _order(params.sort, text)
     if text is None and free is None:
-        return paginate(rows.with_details(), params, *order.order)
+        return _filtered(params, order)
+    rows = Service.objects.listed().bounded(params.bounds)
+    if params.category is not None:
+        rows = rows.in_category(params.category)
     spot = _spot(params.cursor, order)
     look_at = params.limit if free is None else LOOKED_AT
     spot, found = _find(rows, order, text, spot, look_at + 1)
@@ -98,7 +98,42 @@ def page_of(
         return Slice([], None)
     # A page that is full ends with what it shows; one that is not, with what was looked at in vain.
     last = shown[-1] if len(shown) == params.limit else seen[-1]
-    return Slice(_with_details(shown), None if last is found[-1] else spot.at(order, last))
+    return Slice([service.pk for service in shown], None if last is found[-1] else spot.at(order, last))
+
+
+class Filtered(NamedTuple):
+    """On what the SQL of a list hangs, beside the names of what it is filtered by."""
+
+    order: Keyset
+    limit: int
+    categories: tuple[int, ...] | None
+
+
+def _rows(asked: Filtered, values: Mapping[str, Any]) -> QuerySet[Any, Any]:
+    """The places of the services that are left by filters; behind a place where `values` have the order's fields."""
+    order = asked.order
+    rows = Service.objects.listed().bounded({name: values[name] for name in values if name not in order.fields})
+    if asked.categories is not None:
+        rows = rows.in_categories(asked.categories)
+    is_later = order.fields[0] in values
+    places = order.beyond(rows, [values[name] for name in order.fields]) if is_later else rows
+    return places.order_by(*order.order).values_list(*order.fields)[: asked.limit]
+
+
+ROWS = Compiled(_rows)
+
+
+def _filtered(params: ServiceFilters, order: Keyset) -> Slice[UUID]:
+    """A list without a text and without a span: nothing is asked for more often."""
+    values = {lookup: value for lookup, value in params.bounds.items() if value is not None}
+    if params.cursor is not None:
+        place = order.values(Service.objects.all(), decode_cursor(params.cursor, order.name))
+        values |= zip(order.fields, place, strict=True)
+    branch = None if params.category is None else tuple(Category.objects.branch(params.category))
+    found = ROWS.rows(Filtered(order, params.limit + 1, branch), values)
+    shown = found[: params.limit]
+    more = encode_cursor(order.name, *order.texts(shown[-1])) if len(found) > len(shown) else None
+    return Slice([row[-1] for row in shown], more)
 
 
 def _order(sort: str | None, text: str | None) -> Keyset:
@@ -118,11 +153,6 @@ def _with_free_slot(found: Sequence[Service], start: datetime, end: datetime, li
         if len(free) >= limit:
             break
     return free
-
-
-def _with_details(shown: Sequence[Service]) -> list[Service]:
-    details = Service.objects.listed().with_details().in_bulk([service.pk for service in shown])
-    return [details[service.pk] for service in shown if service.pk in details]
 
 
 def _find(

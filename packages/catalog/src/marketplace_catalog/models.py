@@ -19,6 +19,7 @@ from django.db.models import F, Prefetch, Q
 from django.db.models.functions import Cast, Coalesce, NullIf, Round
 
 from marketplace_kit.clock import now
+from marketplace_kit.compiled import Compiled
 from marketplace_kit.ids import uuid7
 from marketplace_kit.money import MAX_AMOUNT
 from marketplace_kit.users import is_staff
@@ -57,13 +58,16 @@ class CategoryQuerySet(models.QuerySet["Category"]):
     def branch(self, top: str | int) -> list[int]:
         """The keys of a category, named by its slug or key, and of all below it; none where it is not there."""
         below, found = defaultdict(list), list[int]()
-        for key, parent, slug in self.values_list("pk", "parent_id", "slug"):
+        for key, parent, slug in TREE.rows(None, {}):
             below[parent].append(key)
             if top in (key, slug):
                 found.append(key)
         for key in found:
             found += [child for child in below[key] if child not in found]
         return found
+
+
+TREE = Compiled[None](lambda how, values: Category.objects.values_list("pk", "parent_id", "slug"))
 
 
 class Category(models.Model):
@@ -147,7 +151,11 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         """Those in a category or in one below it."""
         # By keys, asked for beforehand (few rows, which a host can cache): with a join or a subquery the planner
         # does not know how many services they have, and walks the wrong index.
-        return self.filter(category__in=Category.objects.branch(slug))
+        return self.in_categories(Category.objects.branch(slug))
+
+    def in_categories(self, keys: Sequence[int]) -> Self:
+        """Those that are filed under one of these."""
+        return self.filter(category__in=keys)
 
     def bounded(self, bounds: dict[str, Any]) -> Self:
         """Those that meet all of these lookups; one whose value is None bounds nothing."""

@@ -229,8 +229,8 @@ class OrderImages(In):
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-def _in_week_order(windows: dict[str, list[str]]) -> dict[str, list[str]]:
-    # PostgreSQL keeps the keys of jsonb in an order of its own.
+def in_week_order(windows: dict[str, list[str]]) -> dict[str, list[str]]:
+    """From Monday on: PostgreSQL keeps the keys of jsonb in an order of its own."""
     return {day: windows[day] for day in WEEK if day in windows}
 
 
@@ -271,7 +271,7 @@ class Service(Out):
     currency: str = Field(description="ISO 4217 code.")
     duration: int = Field(validation_alias=AliasPath("schedule", "duration"), description="Minutes.")
     timezone: str = Field(validation_alias=AliasPath("schedule", "timezone"), description="IANA zone of the hours.")
-    availability: Annotated[dict[str, list[str]], BeforeValidator(_in_week_order)] = Field(
+    availability: Annotated[dict[str, list[str]], BeforeValidator(in_week_order)] = Field(
         validation_alias=AliasPath("schedule", "windows"), description="Weekly hours, local times by weekday."
     )
     buffer_before: int = Field(validation_alias=AliasPath("schedule", "buffer_before"), description="Minutes.")

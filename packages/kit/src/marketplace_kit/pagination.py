@@ -37,10 +37,10 @@ class Whole[T](Out):
 
 
 @dataclass(frozen=True, slots=True)
-class Slice[M: Model]:
-    """The rows of one page."""
+class Slice[T]:
+    """The rows of one page, or their keys."""
 
-    items: list[M]
+    items: list[T]
     next_cursor: str | None
 
 
@@ -69,18 +69,25 @@ class Keyset:
 
     def place(self, row: Model) -> list[str]:
         """Where a row stands in this order, as texts that turn into exactly the same values again."""
-        return [_text(getattr(row, name)) for name in self.fields]
+        return self.texts([getattr(row, name) for name in self.fields])
+
+    def texts(self, values: Sequence[Any]) -> list[str]:
+        """The same for the values of the fields."""
+        return [_text(value) for value in values]
 
     def behind[M: Model](self, rows: QuerySet[M], place: Sequence[str]) -> QuerySet[M]:
         """The rows that come after `place`: by a row comparison, which an index serves as a bound. InvalidField."""
-        values = self.values(rows, place)
+        return self.beyond(rows, self.values(rows, place))
+
+    def beyond[M: Model](self, rows: QuerySet[M], values: Sequence[Any]) -> QuerySet[M]:
+        """The same for `values` of the fields, or expressions that stand for them."""
         if len(values) == 1:
             return rows.filter(**{f"{self.fields[0]}__{'lt' if self.falling else 'gt'}": values[0]})
         # Not `<` with the row itself left out: PostgreSQL guesses how many rows are left by the first field alone, and
         # `<` leaves none where most rows have the lowest value, so that it walks over all of them.
         compare = TupleLessThanOrEqual if self.falling else TupleGreaterThanOrEqual
         fields = tuple(F(name) for name in self.fields)
-        return rows.filter(compare(fields, values)).exclude(**{self.fields[-1]: values[-1]})
+        return rows.filter(compare(fields, tuple(values))).exclude(**{self.fields[-1]: values[-1]})
 
     def values(self, rows: QuerySet[Any], place: Sequence[str]) -> tuple[Any, ...]:
         """What `place` wrote, as the values of `rows`. InvalidCursor."""
@@ -93,7 +100,10 @@ class Keyset:
 
 def _kind(rows: QuerySet[Any], name: str) -> Any:
     annotation = rows.query.annotations.get(name)
-    return rows.model._meta.get_field(name) if annotation is None else annotation.output_field
+    if annotation is not None:
+        return annotation.output_field
+    field = rows.model._meta.get_field(name)
+    return field.output_field if field.generated else field  # which alone knows the values
 
 
 def _text(value: Any) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import RequestDataTooBig
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic.alias_generators import to_camel
@@ -15,8 +16,11 @@ from pydantic.alias_generators import to_camel
 from . import exceptions
 from .parsing import MalformedJson
 from .renderer import to_json
+from .transactions import sqlstate
+from .uploads import MalformedUpload
 
 MEDIA_TYPE = "application/problem+json"
+READ_ONLY = "25006"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 log = structlog.get_logger(__name__)
 
 # What an error is called where nothing more is known than its status.
@@ -72,9 +76,11 @@ def install_error_handlers(api: NinjaAPI) -> None:
     api.add_exception_handler(HttpError, _http_error)
     api.add_exception_handler(Http404, _not_found)
     api.add_exception_handler(RequestDataTooBig, _too_large)
+    api.add_exception_handler(MultiPartParserError, _malformed_upload)
     api.add_exception_handler(DataError, _data_error)
     api.add_exception_handler(OperationalError, _unavailable)
     api.add_exception_handler(InterfaceError, _unavailable)
+    api.add_exception_handler(InternalError, _internal)
     api.add_exception_handler(Exception, _unexpected)
 
 
@@ -114,6 +120,11 @@ def _too_large(request: HttpRequest, error: Any) -> HttpResponse:
     return problem(request, 413, detail="The body is too large.")
 
 
+def _malformed_upload(request: HttpRequest, error: Any) -> HttpResponse:
+    # Read before an endpoint's own `read_one`: by Django's protection of sessions against forged requests.
+    return refusal(request, MalformedUpload())
+
+
 def _data_error(request: HttpRequest, error: Any) -> HttpResponse:
     # A value that fits the schema and not the column: the schema's fault, so it is logged, but not a 500.
     log.warning("value_refused_by_database", error=str(error))
@@ -123,6 +134,11 @@ def _data_error(request: HttpRequest, error: Any) -> HttpResponse:
 def _unavailable(request: HttpRequest, error: Any) -> HttpResponse:
     log.error("database_unavailable", error=str(error))
     return refusal(request, exceptions.ServiceUnavailable())
+
+
+def _internal(request: HttpRequest, error: Any) -> HttpResponse:
+    # Between two primaries there are only standbys, which read and do not write.
+    return (_unavailable if sqlstate(error) == READ_ONLY else _unexpected)(request, error)
 
 
 def _unexpected(request: HttpRequest, error: Any) -> HttpResponse:

@@ -1,9 +1,9 @@
 """Bodies of public answers, kept for some seconds in the shared cache, and never longer than they are true.
 
-A body is kept under a version, which everything that the bodies show moves on: before and after its commit. Who read
-the old state in between has kept it under a version that nobody asks for any more. The version and the bodies live in
-one server, so that either is lost with the other; with the server down all is read from the database. It may come back
-with all that it knew: so a writer that can't reach it answers when whatever was kept before is dead.
+A body is kept with a version, which everything that the bodies show moves on: before and after its commit. Who read
+the old state in between has kept it with a version that is not the present one any more. The version and the bodies
+live in one server, so that either is lost with the other; with the server down all is read from the database. It may
+come back with all that it knew: so a writer that can't reach it answers when whatever was kept before is dead.
 """
 
 import time
@@ -65,17 +65,17 @@ def _outlive(topic: str) -> None:
 
 
 def _kept(request: HttpRequest, topic: str, answer: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-    version = _version(topic)
+    key = f"public:{topic}:{_name(request)}"
+    found = _read(lambda cache: cache.get_many([_version_key(topic), key])) or {}
+    version = found.get(_version_key(topic)) or _new_version(topic)
     if version is None:
         return answer()
-    key = f"public:{topic}:{version}:{_name(request)}"
-    stored = _read(lambda cache: cache.get(key))
-    if stored is not None:
-        content, content_type = stored
+    kept_under, content, content_type = found.get(key, (None, b"", ""))
+    if kept_under == version:
         return HttpResponse(content, content_type=content_type)
     response = answer()
     if response.status_code == 200 and isinstance(response, HttpResponse):
-        body = (response.content, response["Content-Type"])
+        body = (version, response.content, response["Content-Type"])
         _read(lambda cache: cache.set(key, body, conf.PUBLIC_CACHE_SECONDS))
     return response
 
@@ -88,12 +88,10 @@ def _name(request: HttpRequest) -> str:
 # --- versions ---
 
 
-def _version(topic: str) -> str | None:
-    """The present version; None while the cache is down."""
+def _new_version(topic: str) -> str | None:
+    """The present version where there was none; None while the cache is down."""
+    _read(lambda cache: cache.add(_version_key(topic), uuid4().hex, None))
     found: str | None = _read(lambda cache: cache.get(_version_key(topic)))
-    if found is None:
-        _read(lambda cache: cache.add(_version_key(topic), uuid4().hex, None))
-        found = _read(lambda cache: cache.get(_version_key(topic)))
     return found
 
 

@@ -30,8 +30,9 @@ def read_one(request: HttpRequest, limit: int) -> "UploadedFile[bytes]":
     Reads the stream itself: Django parses multipart bodies of POST only.
     """
     try:
-        # Kept on the request, as Django's own parsing does: at its end the temporary files are closed.
-        request._post, request._files = request.parse_file_upload(request.META, request)  # type: ignore[attr-defined]
+        if request.method != "POST" or not hasattr(request, "_files"):  # the protection of sessions (CSRF) reads a POST
+            # Kept on the request, as Django's own parsing does: at its end the temporary files are closed.
+            request._post, request._files = request.parse_file_upload(request.META, request)  # type: ignore[attr-defined]
     except (RequestDataTooBig, TooLarge):
         raise
     except (MultiPartParserError, SuspiciousOperation, BadRequest, ValueError) as error:

@@ -24,7 +24,7 @@ _at_once = BoundedSemaphore(2)
 
 
 def check(content: bytes) -> None:
-    """NotADocument unless `content` is a PDF from its first byte on, that opens without a password and has a tree of pages."""
+    """NotADocument unless `content` is a PDF from its first byte on, that opens without a password, pages and all."""
     if not content.startswith(HEADER):
         raise NotADocument
     verdict = _looked_into(content)

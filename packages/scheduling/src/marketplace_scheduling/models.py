@@ -1,7 +1,7 @@
 """Schedules, their exceptions, and the reservations of providers."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -12,10 +12,11 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField
 from django.db import connection, models
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import F, Q, Value
+from django.db.models import Expression, F, Q, Value
 from django.db.models.functions import Cast
 
 from marketplace_kit import clock
+from marketplace_kit.compiled import Compiled, Later
 from marketplace_kit.ids import uuid7
 
 from . import slots
@@ -140,7 +141,7 @@ class Schedule(models.Model):
         if span is None:
             return []
         exceptions = self.exceptions_within(rules.dates(span))
-        blocked = Reservation.objects.blocking(provider_id, *rules.watched(span), now).blocked_spans()
+        blocked = Reservation.objects.blocked_within(provider_id, *rules.watched(span), now)
         return [Slot(at, at + rules.duration) for at in slots.free_starts(rules, span, exceptions, blocked)]
 
     def explain(self, provider_id: UserId, start: datetime, *, now: datetime | None = None) -> list[str]:
@@ -177,10 +178,19 @@ class ScheduleExceptionQuerySet(models.QuerySet["ScheduleException"]):
     ) -> dict[UUID, dict[date, slots.Hours]]:
         """For each of the schedules its exceptions from the first up to and with the second date."""
         found: dict[UUID, dict[date, slots.Hours]] = {key: {} for key in schedule_ids}
-        rows = self.filter(schedule_id__in=schedule_ids, date__range=dates)
-        for schedule_id, day, windows in rows.values_list("schedule_id", "date", "windows"):
+        first, last = dates
+        for schedule_id, day, windows in DATED.rows(None, {"keys": list(found), "first": first, "last": last}):
             found[schedule_id][day] = slots.parse_hours(windows)
         return found
+
+
+def _dated(how: None, values: Mapping[str, Any]) -> models.QuerySet[Any, Any]:
+    rows = ScheduleException.objects.filter(schedule__id__any_of=values["keys"])
+    within = rows.filter(date__gte=values["first"], date__lte=values["last"])
+    return within.values_list("schedule_id", "date", "windows")
+
+
+DATED = Compiled(_dated, prepared=True)
 
 
 class ScheduleException(models.Model):
@@ -210,9 +220,13 @@ class ScheduleException(models.Model):
 class ReservationQuerySet(models.QuerySet["Reservation"]):
     def overlapping(self, provider_id: UserId, start: datetime, end: datetime) -> "ReservationQuerySet":
         """Those of a provider, lapsed ones aside, whose time with buffers meets the span."""
+        return self.meeting(Value(provider_id), DateTimeTZRange(start, end))
+
+    def meeting(self, provider_id: Expression, span: DateTimeTZRange | Expression) -> "ReservationQuerySet":
+        """The same for a span that is a range."""
         # Without the cast an integer is compared as int4 with int8, for which a GiST index has no operator.
-        key = Cast(Value(provider_id), output_field=self.model._meta.get_field("provider"))
-        return self.filter(provider_id=key, lapsed=False, blocked__overlap=DateTimeTZRange(start, end))
+        key = Cast(provider_id, output_field=self.model._meta.get_field("provider"))
+        return self.filter(provider_id=key, lapsed=False, blocked__overlap=span)
 
     def standing(self, now: datetime) -> "ReservationQuerySet":
         """Without those that were not made firm in time."""
@@ -223,8 +237,12 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
         return self.overlapping(provider_id, start, end).standing(now)
 
     def blocked_spans(self) -> list[Span]:
-        rows = self.values_list("blocked__startswith", "blocked__endswith")
-        return [Span(start.astimezone(UTC), end.astimezone(UTC)) for start, end in rows]
+        return _spans(self.values_list("blocked__startswith", "blocked__endswith"))
+
+    def blocked_within(self, provider_id: UserId, start: datetime, end: datetime, now: datetime) -> list[Span]:
+        """What `blocking` finds, as spans: asked for with every list of slots."""
+        values = {"provider": provider_id, "span": DateTimeTZRange(start, end), "now": now}
+        return _spans(BLOCKED.rows(None, values))
 
     def held(self) -> list[Held]:
         return [Held(_span(during), _span(blocked)) for during, blocked in self.values_list("during", "blocked")]
@@ -257,6 +275,20 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
             stored = bool(cursor.rowcount)
         reservation._state.adding, reservation._state.db = not stored, connection.alias
         return stored
+
+
+def _blocked(how: None, values: Mapping[str, Any]) -> models.QuerySet[Any, Any]:
+    provider = values["provider"]
+    key = provider if isinstance(provider, Later) else Value(provider)
+    rows = Reservation.objects.meeting(key, values["span"]).standing(values["now"])
+    return rows.values_list("blocked__startswith", "blocked__endswith")
+
+
+BLOCKED = Compiled(_blocked, prepared=True)
+
+
+def _spans(rows: Iterable[tuple[datetime, datetime]]) -> list[Span]:
+    return [Span(start.astimezone(UTC), end.astimezone(UTC)) for start, end in rows]
 
 
 def _span(stored: DateTimeTZRange) -> Span:

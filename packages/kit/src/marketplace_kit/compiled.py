@@ -1,0 +1,142 @@
+"""Queries that are asked all the time: compiled to SQL once for each shape of their filters, then only bound anew.
+
+Building a QuerySet and compiling it takes several times as long as PostgreSQL takes for the answer. The QuerySet stays
+the source of the SQL: it is built once with a `Later` in place of each value. When a shape is met for the first time it
+is built with the values too, and unless both say the same, that shape is asked without this.
+
+    DEAR = Compiled(lambda limit, values: Service.objects.filter(price__gte=values["low"]).values_list("id")[:limit])
+    DEAR.rows(20, {"low": Decimal(5)})
+
+What is looked up by its key can be `prepared`, too, so that PostgreSQL plans it once for each connection, where
+DATABASES has `prepare_threshold`: planning five joins takes longer than following them. What is filtered should not
+be: which index is best depends on the values.
+"""
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Expression, Field, Lookup, QuerySet
+
+type Row = tuple[Any, ...]
+type Values = Mapping[str, Any]
+
+log = structlog.get_logger(__name__)
+
+MOST = 1_000  # shapes that are kept of one query: more are only made by somebody who tries them all
+
+
+class Later(Expression):
+    """Stands in a QuerySet for a value that is known later; the value must be of the column's own Python type."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        return "%s", (self,)
+
+
+@Field.register_lookup
+class AnyOf(Lookup):
+    """`key__any_of=keys`: what `__in` finds, but with one parameter, so in one shape however many there are."""
+
+    lookup_name = "any_of"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        left, left_params = self.process_lhs(compiler, connection)
+        right, right_params = self.process_rhs(compiler, connection)
+        return f"{left} = ANY {right if right.startswith('(') else f'({right})'}", (*left_params, *right_params)
+
+
+class Compiled[How: Hashable]:
+    """A query as `build(how, values)` makes it, which returns a `values_list`.
+
+    How it is built may depend on `how` and on which names `values` has, and not on the values.
+    """
+
+    def __init__(self, build: Callable[[How, Values], QuerySet[Any, Row]], *, prepared: bool = False) -> None:
+        self._build = build
+        self._prepared = prepared
+        self.plans: dict[Hashable, _Plan | None] = {}  # by shape; None: asked without
+
+    def rows(self, how: How, values: Values) -> list[Row]:
+        """The rows, as the QuerySet would give them."""
+        shape = (how, *values)
+        try:
+            plan = self.plans[shape]
+        except KeyError:
+            plan = self._learn(shape, how, values)
+        return [*self._build(how, values)] if plan is None else plan.rows(values, _cursor(prepared=self._prepared))
+
+    def _learn(self, shape: Hashable, how: How, values: Values) -> "_Plan | None":
+        plan = _plan(self._build(how, {name: Later(name) for name in values}))
+        is_right = plan.says(self._build(how, values), values)
+        if not is_right:
+            log.error("compiled_query_differs", shape=repr(shape), sql=plan.sql)
+        if len(self.plans) >= MOST:
+            self.plans = {}
+        kept = self.plans[shape] = plan if is_right else None
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The SQL of one shape; empty where Django sees that no row can meet it."""
+
+    sql: str
+    params: tuple[Any, ...]
+    converters: tuple[tuple[int, Any, Any], ...]  # of the columns that come from the driver in another form
+
+    def bound(self, values: Values) -> list[Any]:
+        return [values[param.name] if isinstance(param, Later) else param for param in self.params]
+
+    def says(self, rows: QuerySet[Any, Row], values: Values) -> bool:
+        """Whether `rows`, built with the values, is the same statement."""
+        other = _plan(rows)
+        return _bare(other.sql) == _bare(self.sql) and [*other.params] == self.bound(values)
+
+    def rows(self, values: Values, cursor: CursorWrapper) -> list[Row]:
+        if not self.sql:
+            return []
+        with cursor:
+            cursor.execute(self.sql, self.bound(values))
+            found: list[Row] = cursor.fetchall()
+        return [self._converted(row) for row in found] if self.converters else found
+
+    def _converted(self, row: Row) -> Row:
+        values = [*row]
+        for place, convert, expression in self.converters:
+            values[place] = convert(values[place], expression, connection)
+        return tuple(values)
+
+
+def _plan(rows: QuerySet[Any, Row]) -> _Plan:
+    compiler = rows.query.get_compiler(connection=connection)
+    try:
+        sql, params = compiler.as_sql()
+    except EmptyResultSet:
+        return _Plan("", (), ())
+    found = compiler.get_converters([column for column, *_ in compiler.select])
+    each = ((place, convert, column) for place, (converts, column) in found.items() for convert in converts)
+    return _Plan(sql, tuple(params), tuple(each))
+
+
+def _cursor(*, prepared: bool) -> CursorWrapper:
+    if not prepared:
+        return connection.cursor()
+    connection.ensure_connection()
+    # Django's own binds values on our side, and what differs in its values can't be prepared.
+    binding: Any = ServerBindingCursor
+    return connection._prepare_cursor(binding(connection.connection))  # type: ignore[attr-defined, no-any-return]
+
+
+def _bare(sql: str) -> str:
+    """Without the brackets that Django sets around an expression where it sets none around a value."""
+    return sql.replace("(%s)", "%s")

@@ -1,0 +1,131 @@
+"""Compiled queries: the rows of the QuerySet, whatever its shape and its values."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.db.models import F, Q
+from django.db.models.fields.tuple_lookups import TupleGreaterThan
+from tests.people.models import Thing
+
+from marketplace_kit import compiled
+from marketplace_kit.compiled import Compiled
+from marketplace_kit.models import IdempotencyKey
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def things():
+    return [Thing.objects.create(name="abc"[n % 3], price=Decimal(n) / 2) for n in range(9)]
+
+
+def listed(rows):
+    return rows.order_by("id").values_list("id", "name", "price")
+
+
+SHAPES = {
+    "one value": (lambda how, v: Thing.objects.filter(name=v["name"]), [{"name": "a"}, {"name": "b'%s"}]),
+    "a span": (
+        lambda how, v: Thing.objects.filter(price__gte=v["low"], price__lt=v["high"]),
+        [{"low": Decimal(1), "high": Decimal("2.5")}, {"low": Decimal(1), "high": Decimal(1)}],
+    ),
+    "one value twice": (
+        lambda how, v: Thing.objects.filter(Q(price=v["it"]) | Q(price__gt=v["it"])),
+        [{"it": Decimal(2)}, {"it": Decimal(4)}],
+    ),
+    "a comparison of rows": (
+        lambda how, v: Thing.objects.filter(TupleGreaterThan((F("name"), F("price")), (v["name"], v["price"]))),
+        [{"name": "b", "price": Decimal(1)}, {"name": "c", "price": Decimal(3)}],
+    ),
+    "all but one": (lambda how, v: Thing.objects.exclude(name=v["name"]), [{"name": "a"}, {"name": "zzz"}]),
+    "constants": (lambda how, v: Thing.objects.filter(name__in=["a", "b"], price__gt=v["low"]), [{"low": Decimal(1)}]),
+    "no value": (lambda how, v: Thing.objects.filter(name="a"), [{}]),
+    "nothing": (lambda how, v: Thing.objects.filter(name__in=[], price=v["price"]), [{"price": Decimal(1)}]),
+}
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+@pytest.mark.parametrize(("build", "asked"), SHAPES.values(), ids=SHAPES)
+def test_the_rows_are_those_of_the_queryset(things, build, asked, prepared):
+    query = Compiled[None](lambda how, values: listed(build(how, values)), prepared=prepared)
+
+    for values in asked * 2:
+        assert query.rows(None, values) == [*listed(build(None, values))]
+    assert [plan is None for plan in query.plans.values()] == [False]
+
+
+def test_a_shape_is_built_once_and_the_values_are_bound_anew(things):
+    built = []
+
+    def build(limit, values):
+        built.append((limit, *values))
+        rows = Thing.objects.filter(**values).order_by("id").values_list("id")
+        return rows[:limit]
+
+    query = Compiled[int](build)
+    for name in "abc":
+        for limit in (1, 2):
+            assert query.rows(limit, {"name": name}) == [(thing.pk,) for thing in things if thing.name == name][:limit]
+        assert query.rows(1, {"price__gte": Decimal(1)}) == [(things[2].pk,)]
+
+    # Once to learn, and once with the values for comparison.
+    assert built == [(1, "name")] * 2 + [(2, "name")] * 2 + [(1, "price__gte")] * 2
+
+
+def test_many_keys_are_one_value(things):
+    query = Compiled[None](lambda how, values: listed(Thing.objects.filter(id__any_of=values["keys"])), prepared=True)
+
+    for count in (0, 1, 5, 9):
+        keys = [thing.pk for thing in things[:count]]
+        assert query.rows(None, {"keys": keys}) == [*listed(Thing.objects.filter(id__in=keys))]
+    assert len(query.plans) == 1
+
+
+def test_columns_come_in_the_form_that_the_model_gives_them():
+    IdempotencyKey.objects.create(
+        user="1", method="POST", path="/", key="k", body_hash="", status=200, headers={"A": "b"}
+    )
+    query = Compiled[None](lambda how, values: IdempotencyKey.objects.filter(**values).values_list("headers", "key"))
+
+    assert query.rows(None, {"key": "k"}) == [({"A": "b"}, "k")]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda how, values: Thing.objects.filter(price__gt=1) if values["name"] == "a" else Thing.objects.all(),
+        lambda how, values: Thing.objects.filter(name=values["name"] if values["name"] == "a" else "b"),
+    ],
+    ids=["another shape", "another value"],
+)
+def test_a_query_that_hangs_on_its_values_is_asked_without(things, build, caplog):
+    query = Compiled[None](lambda how, values: listed(build(how, values)))
+
+    for name in "aba":
+        assert query.rows(None, {"name": name}) == [*listed(build(None, {"name": name}))]
+    assert [*query.plans.values()] == [None]
+
+
+def test_whoever_tries_all_shapes_fills_no_memory(things, monkeypatch):
+    monkeypatch.setattr(compiled, "MOST", 3)
+    query = Compiled[int](lambda limit, values: listed(Thing.objects.all())[:limit])
+
+    for limit in range(1, 9):
+        assert len(query.rows(limit, {})) == limit
+    assert len(query.plans) <= 3
+
+
+@pytest.mark.parametrize(("threshold", "is_kept"), [(0, True), (None, False)])
+def test_what_is_prepared_is_planned_once_where_connections_last(things, threshold, is_kept):
+    query = Compiled[None](lambda how, values: listed(Thing.objects.filter(id=values["it"])), prepared=True)
+    before, connection.connection.prepare_threshold = connection.connection.prepare_threshold, threshold
+    try:
+        for thing in things[:4]:
+            assert query.rows(None, {"it": thing.pk}) == [(thing.pk, thing.name, thing.price)]
+    finally:
+        connection.connection.prepare_threshold = before
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%people_thing%%'")
+        assert cursor.fetchone() == (int(is_kept),)
