@@ -25,7 +25,8 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMING = re.compile(r"# ([\w/-]+\.(?:py|toml))(, at the end)?\n")
 LOCKED = "locked.txt"  # beside the homes: the versions of others' packages that we test with, not today's newest
 # Of the environment this is ours; what leads to the network is the machine's.
-OURS = ("COVERAGE_", "DJANGO_", "MARKETPLACE_", "PYTEST_", "PYTHON", "UV_PROJECT", "VIRTUAL_ENV")
+# `UV_INTERNAL__…`: `python -m uv` tells its children where it is installed, and they install there too.
+OURS = ("COVERAGE_", "DJANGO_", "MARKETPLACE_", "PYTEST_", "PYTHON", "UV_INTERNAL", "UV_PROJECT", "VIRTUAL_ENV")
 
 
 class Block(NamedTuple):
