@@ -12,6 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.core.management.base import OutputWrapper
 from django.db import IntegrityError, connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
 from rich.console import Console
 
 from marketplace.seeding import ADMIN, CUSTOMER, PASSWORD, PROVIDER, seed_demo
@@ -277,6 +278,13 @@ def test_what_the_command_refuses(arguments):
         run(*arguments)
 
     assert not User.objects.exists()
+
+
+def test_a_database_without_all_tables_is_refused():
+    MigrationRecorder(connection).record_unapplied("marketplace_reviews", "0001_initial")
+
+    with pytest.raises(CommandError, match="marketplace migrate"):
+        call_command("seed", services=1)
 
 
 def test_sizes_may_have_separators():

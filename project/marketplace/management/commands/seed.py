@@ -3,6 +3,8 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from marketplace.seeding import PASSWORD, seed_demo
 from marketplace.seeding.bulk import seed
@@ -39,6 +41,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        migrations = MigrationExecutor(connection)
+        if migrations.migration_plan(migrations.loader.graph.leaf_nodes()):
+            raise CommandError("The tables are not all there yet. First: marketplace migrate")
         sizes = {name: options[name] for name in SIZES}
         if all(size is None for size in sizes.values()):
             seed_demo()
