@@ -102,6 +102,7 @@ def in_a_stream(page: bytes = PAGE, padding: int = 0) -> bytes:
         b"PK\x03\x04" + bytes(100),
         make_image_bytes(),
         make_pdf_bytes()[:200],
+        from_objects(ROOT, b"<< /Type /Pages /Kids [] /Count 7 >>"),
         from_objects(b"<< /Type /Catalog >>"),
         from_objects(ROOT, PAGES.replace(b"3 0 R", b"2 0 R")),
     ],

@@ -220,8 +220,8 @@ def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
     """A process that a test killed may be known to PostgreSQL for longer than it waits when it drops a database."""
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        others = "datname = current_database() AND pid <> pg_backend_pid()"
-        cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+        theirs = "datname = current_database() AND application_name LIKE 'stream-%'"
+        cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {theirs}")
 
 
 @pytest.fixture(scope="session")
