@@ -26,7 +26,8 @@ def verdict(content: bytes) -> int:
     reader = PdfReader(BytesIO(content))
     if reader.is_encrypted:
         return ENCRYPTED
-    if not len(reader.pages) and reader.root_object["/Pages"].get("/Count"):  # a PDF may be empty, but then it says so
+    tree: Any = reader.root_object["/Pages"]
+    if not len(reader.pages) and tree.get("/Count"):  # a PDF may be empty, but then it says so
         return UNREADABLE
     return ACTIVE if any(is_active(found) for found in dictionaries(reader)) else FINE
 
