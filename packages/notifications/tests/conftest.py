@@ -216,15 +216,6 @@ class Stream:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
-    """A process that a test killed may be known to PostgreSQL for longer than it waits when it drops a database."""
-    yield
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        theirs = "datname = current_database() AND application_name LIKE 'stream-%'"
-        cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {theirs}")
-
-
-@pytest.fixture(scope="session")
 def usual_server(django_db_setup, tmp_path_factory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("stream"))
     server.start()

@@ -199,6 +199,17 @@ def test_the_end_of_the_session_closes_its_streams_and_no_others(server, session
         assert lasting.titles(1) == numbers(1)
 
 
+@pytest.fixture
+def own_threads(monkeypatch):
+    """The threads of the hub in this process end with the test, and so do the connections that they keep."""
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
+    hub._threads.cache_clear()
+    yield
+    hub._threads().shutdown()
+    hub._threads.cache_clear()
+
+
+@pytest.mark.usefixtures("own_threads")
 def test_those_that_are_over_are_found_among_any_number(monkeypatch, settings, ann):
     monkeypatch.setattr(hub, "AT_ONCE", 2)
     ended = {"1", "3", "4"}
