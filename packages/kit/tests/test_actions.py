@@ -1,5 +1,6 @@
 """Transactions, jobs, mail, uploads, the clock, settings."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes
@@ -80,6 +81,79 @@ def test_inside_another_transaction_it_is_a_savepoint():
         with pytest.raises(ValueError):
             fail()
     assert [t.name for t in Thing.objects.all()] == ["kept"]
+
+
+@action
+def add_and_fail(name):
+    Thing.objects.create(name=name)
+    raise ValueError
+
+
+def test_inside_another_action_it_is_a_part_of_it(db, django_assert_num_queries):
+    @action
+    def add():
+        Thing.objects.create(name="inner")
+
+    @action
+    def add_two():
+        Thing.objects.create(name="outer")
+        add()
+
+    with django_assert_num_queries(4):  # of which two are the savepoint in the test's own transaction
+        add_two()
+    assert Thing.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_and_is_undone_with_the_whole():
+    @action
+    def outer():
+        Thing.objects.create(name="outer")
+        add_and_fail("inner")
+
+    with pytest.raises(ValueError):
+        outer()
+    assert not Thing.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_catches_its_refusal_says_what_is_undone():
+    @action
+    def outer():
+        with suppress(ValueError):
+            add_and_fail("kept")
+        with suppress(ValueError), transaction.atomic():
+            add_and_fail("undone")
+
+    outer()
+    assert [thing.name for thing in Thing.objects.all()] == ["kept"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_action_that_failed_leaves_no_trace_in_its_thread():
+    for name in ("one", "two"):
+        with pytest.raises(ValueError):
+            add_and_fail(name)
+    assert not Thing.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_undone_inside_another_action_is_run_again_as_a_whole():
+    tries = []
+
+    @action
+    def inner():
+        if len(tries) == 1:
+            undone("40P01")
+
+    @action
+    def outer():
+        tries.append(1)
+        Thing.objects.create(name="x")
+        inner()
+
+    outer()
+    assert (len(tries), Thing.objects.count()) == (2, 1)
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""What can happen to time. Each verb is one transaction, or a savepoint of the caller's.
+"""What can happen to time. Each verb is one transaction, or a part of the action that calls it.
 
 Locks are taken in one order: the provider (`lock_provider`), then rows. `release` and `make_firm` touch one row and
 leave the provider's lock alone, so that a caller may hold a booking's row when it calls them.
