@@ -61,9 +61,13 @@ class Compiled[How: Hashable]:
     How it is built may depend on `how` and on which names `values` has, and not on the values.
     """
 
-    def __init__(self, build: Callable[[How, Values], QuerySet[Any, Row]], *, prepared: bool = False) -> None:
+    def __init__(
+        self, build: Callable[[How, Values], QuerySet[Any, Row]], *, prepared: bool = False, ending: str = ""
+    ) -> None:
+        """`ending` stands behind the SQL: FOR KEY SHARE, which a QuerySet has no word for."""
         self._build = build
         self._prepared = prepared
+        self._ending = ending
         self.plans: dict[Hashable, _Plan | None] = {}  # by shape; None: asked without
 
     def rows(self, how: How, values: Values) -> list[Row]:
@@ -73,11 +77,16 @@ class Compiled[How: Hashable]:
             plan = self.plans[shape]
         except KeyError:
             plan = self._learn(shape, how, values)
-        return [*self._build(how, values)] if plan is None else plan.rows(values, _cursor(prepared=self._prepared))
+        if plan is None:
+            plan = self._plan(how, values)
+        return plan.rows(values, prepared_cursor() if self._prepared else connection.cursor())
+
+    def _plan(self, how: How, values: Values) -> "_Plan":
+        return _plan(self._build(how, values), self._ending)
 
     def _learn(self, shape: Hashable, how: How, values: Values) -> "_Plan | None":
-        plan = _plan(self._build(how, {name: Later(name) for name in values}))
-        is_right = plan.says(self._build(how, values), values)
+        plan = self._plan(how, {name: Later(name) for name in values})
+        is_right = plan.says(self._plan(how, values), values)
         if not is_right:
             log.error("compiled_query_differs", shape=repr(shape), sql=plan.sql)
         if len(self.plans) >= MOST:
@@ -97,9 +106,8 @@ class _Plan:
     def bound(self, values: Values) -> list[Any]:
         return [values[param.name] if isinstance(param, Later) else param for param in self.params]
 
-    def says(self, rows: QuerySet[Any, Row], values: Values) -> bool:
-        """Whether `rows`, built with the values, is the same statement."""
-        other = _plan(rows)
+    def says(self, other: "_Plan", values: Values) -> bool:
+        """Whether the other one, built with the values, is the same statement."""
         return _bare(other.sql) == _bare(self.sql) and [*other.params] == self.bound(values)
 
     def rows(self, values: Values, cursor: CursorWrapper) -> list[Row]:
@@ -117,7 +125,7 @@ class _Plan:
         return tuple(values)
 
 
-def _plan(rows: QuerySet[Any, Row]) -> _Plan:
+def _plan(rows: QuerySet[Any, Row], ending: str) -> _Plan:
     compiler = rows.query.get_compiler(connection=connection)
     try:
         sql, params = compiler.as_sql()
@@ -125,12 +133,11 @@ def _plan(rows: QuerySet[Any, Row]) -> _Plan:
         return _Plan("", (), ())
     found = compiler.get_converters([column for column, *_ in compiler.select])
     each = ((place, convert, column) for place, (converts, column) in found.items() for convert in converts)
-    return _Plan(sql, tuple(params), tuple(each))
+    return _Plan(f"{sql} {ending}".rstrip(), tuple(params), tuple(each))
 
 
-def _cursor(*, prepared: bool) -> CursorWrapper:
-    if not prepared:
-        return connection.cursor()
+def prepared_cursor() -> CursorWrapper:
+    """A cursor whose statements PostgreSQL plans once for each connection, where DATABASES has `prepare_threshold`."""
     connection.ensure_connection()
     # Django's own binds values on our side, and what differs in its values can't be prepared.
     binding: Any = ServerBindingCursor

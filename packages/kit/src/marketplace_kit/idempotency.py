@@ -20,8 +20,10 @@ from ninja.params.models import Header
 
 from .calls import Call, React, surrounded
 from .clock import now
+from .compiled import prepared_cursor
 from .exceptions import DomainError, InvalidField
 from .ids import uuid7
+from .inserting import insert_if_free
 from .models import IdempotencyKey
 from .parsing import MalformedJson, parse_json
 from .transactions import action
@@ -88,7 +90,7 @@ def _marked[F: Callable[..., Any]](endpoint: F, react: React) -> F:
 
 @action
 def _in_one_transaction(call: Call, asked: IdempotencyKey) -> HttpResponse:
-    stored = _find(asked)
+    stored = None if _is_new(asked) else _find(asked)
     if stored is not None:
         return stored.replayed()
 
@@ -99,7 +101,8 @@ def _in_one_transaction(call: Call, asked: IdempotencyKey) -> HttpResponse:
     response = _answer(call, run)
     if is_kept(response.status_code):
         asked.take_down(response)
-        asked.save(force_insert=True)
+        if not insert_if_free(asked):  # the one before committed while its key was looked for
+            raise IdempotencyInProgress
     return response
 
 
@@ -209,6 +212,19 @@ def _asked(call: Call, key: str) -> IdempotencyKey:
     )
 
 
+def _is_new(asked: IdempotencyKey) -> bool:
+    """Whether the key was never seen, and is ours alone until the transaction ends; does not wait.
+
+    One statement: it may miss the row of whoever let go of the key just then, over which ours can't be stored later.
+    """
+    table = connection.ops.quote_name(IdempotencyKey._meta.db_table)
+    seen = f'SELECT FROM {table} WHERE "user" = %s AND method = %s AND path = %s AND key = %s'
+    values: list[int | str] = [_lock_of(asked), asked.user, asked.method, asked.path, asked.key]
+    with prepared_cursor() as cursor:
+        cursor.execute(f"SELECT pg_try_advisory_xact_lock(%s) AND NOT EXISTS ({seen})", values)
+        return bool(cursor.fetchone()[0])
+
+
 def _find(asked: IdempotencyKey) -> IdempotencyKey | None:
     """What is stored under the key; unless it is an answer, nobody else works on it until the transaction ends.
 
@@ -228,11 +244,14 @@ def _find(asked: IdempotencyKey) -> IdempotencyKey | None:
 
 def _try_lock(asked: IdempotencyKey) -> bool:
     """Whether the key is ours alone until the transaction ends; does not wait."""
-    name = ascii(("marketplace_kit.idempotency", asked.user, asked.method, asked.path, asked.key))
-    digest = blake2b(name.encode(), digest_size=8).digest()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int.from_bytes(digest, signed=True)])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_lock_of(asked)])
         return bool(cursor.fetchone()[0])
+
+
+def _lock_of(asked: IdempotencyKey) -> int:
+    name = ascii(("marketplace_kit.idempotency", asked.user, asked.method, asked.path, asked.key))
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), signed=True)
 
 
 def _answer(call: Call, run: Callable[[], Any]) -> HttpResponse:
