@@ -16,12 +16,13 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from marketplace_kit import clock
 from marketplace_kit.exceptions import InvalidField
+from marketplace_kit.inserting import insert_if_free
 from marketplace_kit.transactions import action, sqlstate
 
 from . import slots
 from .exceptions import InvalidWindows, ReservationLapsed, SlotUnavailable, StartOutOfReach
 from .models import Reservation, Schedule, ScheduleException, UserId
-from .slots import Rules
+from .slots import Rules, Span
 
 OVERLAPS = {"23P01", "40P01"}  # exclusion_violation; deadlock_detected, in which two that overlap may end
 
@@ -42,9 +43,17 @@ def reserve(
     Raises StartOutOfReach (422 `in_the_past`, `too_soon`, `too_far`) and SlotUnavailable (409).
     """
     lock_provider(provider_id)
+    return take(schedule, provider_id, start, expires_at=expires_at)
+
+
+@action
+def take(
+    schedule: Schedule, provider_id: UserId, start: datetime, *, expires_at: datetime | None = None
+) -> Reservation:
+    """What `reserve` does, for whoever holds the provider's lock already."""
     now, rules = clock.now(), schedule.rules()
     start = _check_reach(rules, start, now)
-    _check_free(schedule, rules, provider_id, start, now)
+    _check_free(schedule, rules, start, Reservation.objects.blocked_within(provider_id, *rules.block(start), now))
     reservation = Reservation(provider_id=provider_id, expires_at=expires_at, **_ranges(rules, start))
     with _overlap_refused():
         if not (_insert(reservation) or (_lapse(reservation, now) and _insert(reservation))):
@@ -66,7 +75,8 @@ def move(
     moved = _lock_standing(reservation.pk, now)
     rules = moved.as_booked(schedule.rules())
     start = _check_reach(rules, start, now)
-    _check_free(schedule, rules, moved.provider_id, start, now, apart_from=[moved.pk])
+    others = Reservation.objects.blocking(moved.provider_id, *rules.block(start), now).exclude(pk=moved.pk)
+    _check_free(schedule, rules, start, others.blocked_spans())
     moved.expires_at = expires_at
     for field, value in _ranges(rules, start).items():
         setattr(moved, field, value)
@@ -145,24 +155,14 @@ def _check_reach(rules: Rules, start: datetime, now: datetime) -> datetime:
     return start.astimezone(UTC)
 
 
-def _check_free(
-    schedule: Schedule,
-    rules: Rules,
-    provider_id: UserId,
-    start: datetime,
-    now: datetime,
-    *,
-    apart_from: Sequence[UUID] = (),
-) -> None:
-    """By the engine that lists the slots."""
-    others = Reservation.objects.blocking(provider_id, *rules.block(start), now).exclude(pk__in=apart_from)
-    exceptions = schedule.exceptions_within(rules.dates(rules.slot(start)))
-    if not slots.is_free(rules, start, exceptions, others.blocked_spans()):
+def _check_free(schedule: Schedule, rules: Rules, start: datetime, blocked: Sequence[Span]) -> None:
+    """By the engine that lists the slots; `blocked` is what meets the slot with its buffers."""
+    if not slots.is_free(rules, start, schedule.exceptions_within(rules.dates(rules.slot(start))), blocked):
         raise SlotUnavailable
 
 
 def _insert(reservation: Reservation) -> bool:
-    return Reservation.objects.insert_if_free(reservation)
+    return insert_if_free(reservation)
 
 
 def _lapse(reservation: Reservation, now: datetime) -> int:

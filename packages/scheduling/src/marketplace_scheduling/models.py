@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField
-from django.db import connection, models
+from django.db import models
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Expression, F, Q, Value
 from django.db.models.functions import Cast
@@ -240,7 +240,7 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
         return _spans(self.values_list("blocked__startswith", "blocked__endswith"))
 
     def blocked_within(self, provider_id: UserId, start: datetime, end: datetime, now: datetime) -> list[Span]:
-        """What `blocking` finds, as spans: asked for with every list of slots."""
+        """What `blocking` finds, as spans: asked for with every list of slots, and for every slot that is taken."""
         values = {"provider": provider_id, "span": DateTimeTZRange(start, end), "now": now}
         return _spans(BLOCKED.rows(None, values))
 
@@ -261,20 +261,6 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
         """Take what was not made firm in time out of the way. Rows stay, for whoever points to them."""
         expired = self.overlapping(provider_id, *span).filter(expires_at__lte=now)
         return expired.update(lapsed=True)
-
-    def insert_if_free(self, reservation: "Reservation") -> bool:
-        """Store it unless another is in the way; no error, so nothing to roll back, and one round trip."""
-        fields = self.model._meta.local_concrete_fields
-        columns = ", ".join(connection.ops.quote_name(field.get_attname()) for field in fields)
-        values = [field.get_db_prep_save(getattr(reservation, field.attname), connection) for field in fields]
-        table = connection.ops.quote_name(self.model._meta.db_table)
-        holders = ", ".join(["%s"] * len(values))
-        insert = f"INSERT INTO {table} ({columns}) VALUES ({holders}) ON CONFLICT DO NOTHING"  # noqa: S608
-        with connection.cursor() as cursor:
-            cursor.execute(insert, values)
-            stored = bool(cursor.rowcount)
-        reservation._state.adding, reservation._state.db = not stored, connection.alias
-        return stored
 
 
 def _blocked(how: None, values: Mapping[str, Any]) -> models.QuerySet[Any, Any]:
