@@ -9,7 +9,7 @@ from django.db.models.fields.tuple_lookups import TupleGreaterThan
 from tests.people.models import Thing
 
 from marketplace_kit import compiled
-from marketplace_kit.compiled import Compiled
+from marketplace_kit.compiled import Compiled, Instances
 from marketplace_kit.models import IdempotencyKey
 
 pytestmark = pytest.mark.django_db
@@ -114,6 +114,34 @@ def test_whoever_tries_all_shapes_fills_no_memory(things, monkeypatch):
     for limit in range(1, 9):
         assert len(query.rows(limit, {})) == limit
     assert len(query.plans) <= 3
+
+
+@pytest.mark.parametrize("hangs_on_its_values", [False, True])
+def test_what_stands_behind_it_is_always_there(things, hangs_on_its_values, django_assert_num_queries):
+    def build(how, values):
+        rows = Thing.objects.filter(name=values["name"])
+        return listed(rows.filter(price__gte=0) if hangs_on_its_values and values["name"] == "a" else rows)
+
+    query = Compiled[None](build, ending="FOR KEY SHARE")
+    for name in "ab":
+        expected = [*listed(Thing.objects.filter(name=name))]
+        with django_assert_num_queries(1) as asked:
+            assert query.rows(None, {"name": name}) == expected
+        assert asked[0]["sql"].endswith("FOR KEY SHARE")
+    assert [plan is None for plan in query.plans.values()] == [hangs_on_its_values]
+
+
+def test_instances_are_those_of_the_model_and_the_rest_is_read_when_asked_for(things, django_assert_num_queries):
+    whole, part = Instances(Thing), Instances(Thing, without=["price"])
+    for instances in (whole, part):
+        rows = Thing.objects.order_by("id").values_list(*instances.columns)
+        assert [instances.made(row) for row in rows] == things
+
+    thing = part.made((things[3].pk, "d"))
+    with django_assert_num_queries(0):
+        assert (thing.pk, thing.name) == (things[3].pk, "d")
+    with django_assert_num_queries(1):
+        assert thing.price == things[3].price
 
 
 @pytest.mark.parametrize(("threshold", "is_kept"), [(0, True), (None, False)])

@@ -4,21 +4,27 @@ Locks are taken in one order: the provider (by scheduling), then the booking's r
 """
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import QuerySet
 from django.dispatch import Signal
 
 from marketplace_catalog.models import Service
 from marketplace_kit.clock import instant, now
+from marketplace_kit.compiled import Compiled, Instances, Values
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.exporting import exported
+from marketplace_kit.inserting import insert
 from marketplace_kit.transactions import action, lock_row
 from marketplace_scheduling import actions as scheduling
 from marketplace_scheduling.exceptions import StartOutOfReach
+from marketplace_scheduling.models import Reservation
 
+from . import offers
 from .exceptions import NotYourMove, OpenBookings, OwnService, TooEarly, TooLate
 from .lifecycle import CANCEL, COMPLETE, CONFIRM, OPEN, BookingStatus, Event, Move, Party, rescheduling
 from .models import Booking, HistoryEntry
@@ -44,21 +50,26 @@ def create_booking(customer: AbstractBaseUser, service: Service, start: datetime
         raise OwnService
     scheduling.lock_provider(service.provider_id)
     # Read again under the lock: what is agreed is what the service says now.
-    service = _bookable(service)
+    service = offers.bookable(service.pk)
     if not all_there(customer.pk, service.provider_id):
         raise NotFound
-    schedule = service.schedule
-    status = BookingStatus.CONFIRMED if service.auto_confirm else BookingStatus.PENDING
-    reservation = scheduling.reserve(
-        schedule, service.provider_id, start, expires_at=None if status is BookingStatus.CONFIRMED else start
-    )
-    slot = reservation.during
-    booking = Booking.objects.create(
+    expires_at = None if service.auto_confirm else start
+    reservation = scheduling.take(service.schedule, service.provider_id, start, expires_at=expires_at)
+    booking = _agreed(customer, service, reservation, notes)
+    insert(booking, _entry(booking, Event.CREATED, None, customer.pk))
+    booking_created.send(sender=Booking, booking=booking, actor_id=customer.pk)
+    return booking
+
+
+def _agreed(customer: AbstractBaseUser, service: Service, reservation: Reservation, notes: str) -> Booking:
+    """The booking, not stored yet, with what the service says copied."""
+    schedule, slot = service.schedule, reservation.during
+    return Booking(
         customer_id=customer.pk,
         provider_id=service.provider_id,
         service=service,
         reservation=reservation,
-        status=status,
+        status=BookingStatus.CONFIRMED if service.auto_confirm else BookingStatus.PENDING,
         scheduled_at=slot.lower,
         ends_at=slot.upper,
         timezone=schedule.timezone,
@@ -70,9 +81,6 @@ def create_booking(customer: AbstractBaseUser, service: Service, start: datetime
         cancellation_policy=service.cancellation_policy,
         notes=notes,
     )
-    _record(booking, Event.CREATED, None, customer.pk)
-    booking_created.send(sender=Booking, booking=booking, actor_id=customer.pk)
-    return booking
 
 
 @action
@@ -194,9 +202,19 @@ def all_there(*user_ids: Any) -> bool:
     An erasure that is under way is waited for, and a later one finds what this transaction writes. The foreign keys
     would see to that at the commit only: Django's are deferred.
     """
-    users = get_user_model()._base_manager
-    query, values = users.filter(pk__in=user_ids).query.sql_with_params()
-    return all(user.is_active for user in users.raw(f"{query} FOR KEY SHARE", values))
+    return all(_users().made(row).is_active for row in STAYING.rows(None, {"keys": [*user_ids]}))
+
+
+def _staying(how: None, values: Values) -> QuerySet[Any, Any]:
+    return _users().model._base_manager.filter(pk__any_of=values["keys"]).values_list(*_users().columns)
+
+
+@cache
+def _users() -> Instances[AbstractBaseUser]:
+    return Instances(get_user_model())
+
+
+STAYING = Compiled(_staying, prepared=True, ending="FOR KEY SHARE")
 
 
 def refuse_open_bookings(user_id: Any) -> None:
@@ -215,13 +233,6 @@ def export(user_id: Any) -> dict[str, Any]:
         "bookings": exported(agreed, *fields, *terms),
         "bookingHistory": exported(did, "booking_id", "action", "to_status", "reason", "created_at"),
     }
-
-
-def _bookable(service: Service) -> Service:
-    found = Service.objects.listed().select_related("schedule").filter(pk=service.pk).first()
-    if found is None:
-        raise NotFound
-    return found
 
 
 def _move(user: AbstractBaseUser, booking: Booking, move: Move) -> tuple[Booking, BookingStatus]:
@@ -246,7 +257,13 @@ def _settle(
 def _record(
     booking: Booking, event: Event, before: BookingStatus | None, actor_id: Any, data: dict[str, str] | None = None
 ) -> None:
-    HistoryEntry.objects.create(
+    insert(_entry(booking, event, before, actor_id, data))
+
+
+def _entry(
+    booking: Booking, event: Event, before: BookingStatus | None, actor_id: Any, data: dict[str, str] | None = None
+) -> HistoryEntry:
+    return HistoryEntry(
         booking=booking,
         action=event,
         from_status=before,

@@ -6,7 +6,6 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Status
 
-from marketplace_catalog.models import Service
 from marketplace_kit.conditional import conditional
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.idempotency import idempotent
@@ -15,7 +14,7 @@ from marketplace_kit.routing import Router, refuses
 from marketplace_kit.users import user_of
 from marketplace_scheduling.exceptions import SlotUnavailable
 
-from . import actions, calendar, schemas
+from . import actions, calendar, offers, schemas
 from .exceptions import InvalidTransition, NotYourMove, OwnService, TooEarly, TooLate
 from .lifecycle import Party
 from .models import Booking
@@ -43,9 +42,7 @@ def visible(request: HttpRequest, booking_id: UUID) -> Booking:
 def create_booking(request: HttpRequest, response: HttpResponse, body: schemas.CreateBooking) -> Status[Booking]:
     """Book a free slot of a service. However many ask at once, one gets it."""
     user = user_of(request)
-    service = Service.objects.visible_to(user).filter(pk=body.service_id).first()
-    if service is None:
-        raise NotFound("There is no such service.")
+    service = offers.visible(user, body.service_id)
     booking = actions.create_booking(user, service, body.scheduled_at, body.notes)
     response["Location"] = f"{request.path}/{booking.pk}"
     return Status(201, booking)

@@ -12,7 +12,7 @@ DATABASES has `prepare_threshold`: planning five joins takes longer than followi
 be: which index is best depends on the values.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Expression, Field, Lookup, QuerySet
+from django.db.models import Expression, Field, Lookup, Model, QuerySet
 
 type Row = tuple[Any, ...]
 type Values = Mapping[str, Any]
@@ -93,6 +93,18 @@ class Compiled[How: Hashable]:
             self.plans = {}
         kept = self.plans[shape] = plan if is_right else None
         return kept
+
+
+class Instances[M: Model]:
+    """What makes instances of a model out of the values of its `columns`; others are read when somebody asks."""
+
+    def __init__(self, model: type[M], *, without: Collection[str] = ()) -> None:
+        self.model = model
+        fields = (field for field in model._meta.concrete_fields if field.name not in without)
+        self.columns = tuple(field.attname for field in fields)
+
+    def made(self, values: Sequence[Any]) -> M:
+        return self.model.from_db(connection.alias, self.columns, values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,52 @@
+"""What is booked: a service and its schedule, as far as an agreement takes them down.
+
+Read twice for each booking, so by compiled queries; what else a service has is read when somebody asks for it.
+"""
+
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import QuerySet
+
+from marketplace_catalog.models import Service
+from marketplace_kit.compiled import Compiled, Instances, Values
+from marketplace_kit.exceptions import NotFound
+from marketplace_kit.users import is_staff
+from marketplace_scheduling.models import Schedule
+
+TOO_MUCH = ("description", "category", "category_words", "rating_sum", "rating_count", "rating_average")
+SERVICES, SCHEDULES = Instances(Service, without=TOO_MUCH), Instances(Schedule)
+
+
+def _visible(staff: bool, values: Values) -> QuerySet[Any, Any]:
+    user = SimpleNamespace(pk=values["user"], is_staff=staff)
+    rows = Service.objects.visible_to(cast(AbstractBaseUser, user))
+    return rows.filter(pk=values["key"]).values_list(*SERVICES.columns)
+
+
+def _bookable(how: None, values: Values) -> QuerySet[Any, Any]:
+    schedule = (f"schedule__{name}" for name in SCHEDULES.columns)
+    return Service.objects.listed().filter(pk=values["key"]).values_list(*SERVICES.columns, *schedule)
+
+
+VISIBLE = Compiled(_visible, prepared=True)
+BOOKABLE = Compiled(_bookable, prepared=True)
+
+
+def visible(user: AbstractBaseUser, service_id: UUID) -> Service:
+    """The service if the user may see it. NotFound."""
+    for row in VISIBLE.rows(is_staff(user), {"user": user.pk, "key": service_id}):
+        return SERVICES.made(row)
+    raise NotFound("There is no such service.")
+
+
+def bookable(service_id: UUID) -> Service:
+    """The service, with its schedule, as it is offered to anybody now. NotFound."""
+    for row in BOOKABLE.rows(None, {"key": service_id}):
+        width = len(SERVICES.columns)
+        service = SERVICES.made(row[:width])
+        service.schedule = SCHEDULES.made(row[width:])
+        return service
+    raise NotFound
