@@ -17,7 +17,7 @@ from tests.people.models import Thing
 from marketplace_kit import clock, mail
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.ids import uuid7
-from marketplace_kit.jobs import defer
+from marketplace_kit.jobs import Deferred, defer, defer_all
 from marketplace_kit.settings import PackageSettings
 from marketplace_kit.testing import run_jobs
 from marketplace_kit.transactions import action, lock_row, sqlstate
@@ -173,6 +173,25 @@ def test_jobs_are_part_of_the_transaction():
 
     assert run_jobs() == 1
     assert ran == ["kept"]
+    assert ProcrastinateJob.objects.get().args == {"text": "later"}
+
+
+@pytest.mark.django_db
+def test_several_jobs_are_one_statement(django_assert_num_queries):
+    ran.clear()
+    with django_assert_num_queries(0):
+        defer_all([])
+    with django_assert_num_queries(1):
+        defer_all(
+            [
+                Deferred("tests.note", {"text": "first"}),
+                Deferred("tests.note", {"text": "later"}, timedelta(minutes=1)),
+                Deferred("tests.note", {"text": "second"}),
+            ]
+        )
+
+    assert run_jobs() == 2
+    assert ran == ["first", "second"]
     assert ProcrastinateJob.objects.get().args == {"text": "later"}
 
 

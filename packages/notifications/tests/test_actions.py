@@ -18,7 +18,7 @@ from marketplace_kit.testing import run_jobs
 from marketplace_notifications import actions
 from marketplace_notifications.actions import Choice, notify
 from marketplace_notifications.exceptions import InvalidTicket, InvalidToken
-from marketplace_notifications.models import Notification, Preference, StreamTicket
+from marketplace_notifications.models import CHOSEN, Notification, Preference, StreamTicket
 from marketplace_notifications.signals import notification_created
 from marketplace_notifications.testing import make_notification
 
@@ -252,6 +252,15 @@ def test_a_mail_can_be_unsubscribed_in_one_click(ann, bob, mails):
     assert wish(ann.pk, "parcel.sent") == ("parcel.sent", False, True)
     assert wish(ann.pk, "parcel.billed").email
     assert wish(bob.pk, "parcel.sent").email
+
+
+@pytest.mark.parametrize("of", [int, str])
+def test_a_wish_is_what_was_chosen_or_what_is_usual(ann, bob, of):
+    actions.set_preferences(ann.pk, [actions.Choice("parcel.sent", in_app=False)])
+    wish = Preference.objects.wish_of
+    assert wish(of(ann.pk), "parcel.sent") == ("parcel.sent", True, False)
+    assert wish(of(ann.pk), "parcel.lost") == wish(of(bob.pk), "parcel.lost") == ("parcel.lost", False, True)
+    assert all(CHOSEN.plans.values())
 
 
 def test_nothing_is_mailed_to_whoever_unsubscribed_meanwhile(ann, mails):

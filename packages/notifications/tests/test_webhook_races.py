@@ -135,7 +135,7 @@ def test_a_deletion_waits_for_the_action_that_tells(ann):
 
 def test_control_without_the_lock_the_action_is_undone(ann, monkeypatch):
     def look(self, user_id, kind):
-        return list(self.of(user_id))
+        return list(self.of(user_id).values_list("pk", flat=True))
 
     monkeypatch.setattr(WebhookEndpointQuerySet, "listening", look)
     acted, _ = told_while_deleted(ann)
@@ -165,7 +165,7 @@ def test_two_that_tell_the_same_two_do_not_wait_for_each_other(ann, bob):
 
 def test_control_with_djangos_own_lock_they_deadlock(ann, bob, monkeypatch):
     def lock(self, user_id, kind):
-        return list(self.of(user_id).select_for_update(no_key=True))
+        return list(self.of(user_id).select_for_update(no_key=True).values_list("pk", flat=True))
 
     monkeypatch.setattr(WebhookEndpointQuerySet, "listening", lock)
     for person in (ann, bob):

@@ -11,8 +11,9 @@ from marketplace_kit import clock
 from marketplace_notifications import actions, deliveries, tasks, webhooks
 from marketplace_notifications.actions import Choice, notify
 from marketplace_notifications.conf import conf
-from marketplace_notifications.models import Notification, WebhookDelivery, WebhookEndpoint, WebhookSecret
+from marketplace_notifications.models import LISTENING, Notification, WebhookDelivery, WebhookEndpoint, WebhookSecret
 from marketplace_notifications.posting import Answer
+from marketplace_notifications.testing import make_webhook
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -107,6 +108,18 @@ def test_it_is_rolled_back_with_what_caused_it(ann, endpoint):
         raise RuntimeError("the action failed after all")
     assert not WebhookDelivery.objects.exists()
     assert jobs() == []
+
+
+@pytest.mark.parametrize("of", [int, str])
+def test_those_listen_who_are_sent_the_type_and_are_active(ann, bob, of):
+    everything, lost, both = [make_webhook(ann.pk, types=types) for types in (None, ["parcel.lost"], [*conf.TYPES])]
+    make_webhook(ann.pk, types=["parcel.sent"])
+    make_webhook(ann.pk, types=[])
+    make_webhook(bob.pk)
+    webhooks.change_webhook(make_webhook(ann.pk), {"is_active": False})
+
+    assert WebhookEndpoint.objects.listening(of(ann.pk), "parcel.lost") == [everything.pk, lost.pk, both.pk]
+    assert all(LISTENING.plans.values())
 
 
 def test_telling_who_has_no_endpoint_takes_one_query_more(ann, django_assert_num_queries):

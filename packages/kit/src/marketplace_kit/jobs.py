@@ -3,14 +3,24 @@
 By name, because tasks call actions: an action that imported its task would close a circle.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
+from procrastinate.jobs import Job
 
 # Growing pauses: 5 s, 25 s, 2 min, 10 min, 52 min …
 PATIENT = RetryStrategy(max_attempts=8, exponential_wait=5)
+
+
+class Deferred(NamedTuple):
+    """A job to be: a task's name, its arguments (keys of rows only), and how long it shall wait."""
+
+    task: str
+    arguments: dict[str, Any]
+    after: timedelta | None = None
 
 
 def defer(task: str, *, after: timedelta | None = None, **arguments: Any) -> None:
@@ -19,5 +29,16 @@ def defer(task: str, *, after: timedelta | None = None, **arguments: Any) -> Non
     There is no way to ask for "not while one is waiting" here, and on purpose: that is a unique index, over which two
     actions that tell the same two people deadlock, and the waiting job may look before this transaction commits.
     """
+    defer_all([Deferred(task, arguments, after)])
+
+
+def defer_all(jobs: Iterable[Deferred]) -> None:
+    """The same for several, in one statement; for none, nothing."""
+    made = [_job(*one) for one in jobs]
+    if made:
+        app.job_manager.batch_defer_jobs(made)
+
+
+def _job(task: str, arguments: dict[str, Any], after: timedelta | None) -> Job:
     schedule: dict[str, Any] | None = {"seconds": after.total_seconds()} if after else None
-    app.configure_task(task, schedule_in=schedule).defer(**arguments)
+    return app.configure_task(task, schedule_in=schedule).make_new_job(**arguments)

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,7 +15,8 @@ from django.db import transaction
 from marketplace_kit import mail
 from marketplace_kit.clock import now
 from marketplace_kit.exporting import exported
-from marketplace_kit.jobs import defer
+from marketplace_kit.inserting import insert
+from marketplace_kit.jobs import Deferred, defer_all
 from marketplace_kit.transactions import action
 
 from . import hints, rendering
@@ -28,6 +29,7 @@ from .models import (
     StreamTicket,
     WebhookDelivery,
     WebhookEndpoint,
+    Wish,
     usual,
 )
 from .signals import notification_created
@@ -45,18 +47,23 @@ def notify(user_id: Any, kind: str, data: dict[str, Any], context: dict[str, Any
     wish = Preference.objects.wish_of(user_id, kind)
     data, context = rendering.plain(data), rendering.plain(context)
     title, body = rendering.title_and_body(kind, data, context)
-    notification = Notification.objects.create(
+    notification = Notification(
         user_id=user_id, type=kind, title=title, body=body, data=data, context=context, in_app=wish.in_app
     )
+    insert(notification)
+    defer_all(_jobs(notification, wish))
+    notification_created.send(sender=Notification, notification=notification)
+    return notification
+
+
+def _jobs(notification: Notification, wish: Wish) -> Iterator[Deferred]:
     if wish.in_app:
         # One job for each, although one could number many. "Not while one is waiting" would lose some: the job that
         # waits may start, and look, before we commit. And two actions that tell the same two people would deadlock
         # on the index that keeps the waiting ones unique. A job that finds nothing to do costs one query.
-        defer("marketplace_notifications.publish", user_id=str(user_id))
+        yield Deferred("marketplace_notifications.publish", {"user_id": str(notification.user_id)})
     if wish.email:
-        defer("marketplace_notifications.send_email", notification_id=str(notification.pk))
-    notification_created.send(sender=Notification, notification=notification)
-    return notification
+        yield Deferred("marketplace_notifications.send_email", {"notification_id": str(notification.pk)})
 
 
 @action

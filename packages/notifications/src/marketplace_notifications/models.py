@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 from typing import Any, NamedTuple, Self
+from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
 
 from marketplace_kit.clock import now
+from marketplace_kit.compiled import Compiled, Values
 from marketplace_kit.ids import uuid7
 
 from .conf import conf
@@ -133,13 +136,26 @@ def usual(kind: str) -> Wish:
 class PreferenceQuerySet(models.QuerySet["Preference"]):
     def wish_of(self, user_id: Any, kind: str) -> Wish:
         """On which channels the user is told of a type. ValueError for a type that TYPES lacks."""
-        chosen = self.filter(user=user_id, type=kind).values_list("type", "email", "in_app").first()
-        return Wish(*chosen) if chosen else usual(kind)
+        for chosen in CHOSEN.rows(None, {"user": _user_key(user_id), "type": kind}):
+            return Wish(*chosen)
+        return usual(kind)
 
     def wishes_of(self, user_id: Any) -> list[Wish]:
         """The same for every type that there is, in the order of TYPES."""
         chosen = {row[0]: Wish(*row) for row in self.filter(user=user_id).values_list("type", "email", "in_app")}
         return [chosen.get(kind) or usual(kind) for kind in conf.TYPES]
+
+
+def _chosen(how: None, values: Values) -> models.QuerySet[Any, Any]:
+    return Preference.objects.filter(user=values["user"], type=values["type"]).values_list("type", "email", "in_app")
+
+
+CHOSEN = Compiled(_chosen, prepared=True)
+
+
+def _user_key(given: Any) -> Any:
+    """The key of a user in its own type, which compiled queries want."""
+    return get_user_model()._meta.pk.to_python(given)
 
 
 class Preference(models.Model):
@@ -165,17 +181,14 @@ class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
     def of(self, user_id: Any) -> Self:
         return self.filter(user=user_id)
 
-    def listening(self, user_id: Any, kind: str) -> list["WebhookEndpoint"]:
-        """The user's endpoints that are sent this type: there until the transaction ends.
+    def listening(self, user_id: Any, kind: str) -> list[UUID]:
+        """The keys of the user's endpoints that are sent this type: there until the transaction ends.
 
         A KEY SHARE lock, which Django has no word for: only whoever deletes one waits for us, or we for him. Any other
         lock would make those wait for each other who tell the same people, and a delivery written to what is
         deleted meanwhile would undo all that is told of.
         """
-        wanted = Q(types__isnull=True) | Q(types__contains=[kind])
-        rows = self.of(user_id).filter(wanted, is_active=True).order_by("pk").only("pk")
-        sql, params = rows.query.sql_with_params()
-        return list(self.model._default_manager.raw(f"{sql} FOR KEY SHARE", params))
+        return [key for [key] in LISTENING.rows(None, {"user": _user_key(user_id), "type": kind})]
 
     def erase(self) -> None:
         """Delete them. Locked first: what is being written for them is there before it is looked for."""
@@ -185,6 +198,15 @@ class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
     def locked_for(self, delivery_id: Any) -> "WebhookEndpoint | None":
         """The endpoint of a delivery, locked before the delivery: always in this order."""
         return self.select_for_update(of=("self",), no_key=True).filter(deliveries=delivery_id).first()
+
+
+def _listening(how: None, values: Values) -> models.QuerySet[Any, Any]:
+    wanted = Q(types__isnull=True) | Q(types__has_key=values["type"])
+    rows = WebhookEndpoint.objects.of(values["user"]).filter(wanted, is_active=True)
+    return rows.order_by("pk").values_list("pk")
+
+
+LISTENING = Compiled(_listening, prepared=True, ending="FOR KEY SHARE")
 
 
 class WebhookEndpoint(models.Model):

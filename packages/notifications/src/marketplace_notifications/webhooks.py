@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 
 from marketplace_kit import audit
 from marketplace_kit.clock import now
-from marketplace_kit.jobs import defer
+from marketplace_kit.jobs import Deferred, defer_all
 from marketplace_kit.transactions import action, lock_row
 from marketplace_kit.webhooks import new_secret
 
@@ -100,16 +100,16 @@ def retry_webhook_delivery(delivery: WebhookDelivery) -> WebhookDelivery:
 def enqueue(notification: Notification) -> None:
     """Send it to those of its owner's endpoints that are told of its type, once the transaction that tells commits."""
     listening = WebhookEndpoint.objects.listening(notification.user_id, notification.type)
-    for delivery in WebhookDelivery.objects.bulk_create(
-        WebhookDelivery(endpoint_id=endpoint.pk, notification=notification) for endpoint in listening
-    ):
-        send_soon(delivery)
+    deliveries = [WebhookDelivery(endpoint_id=key, notification=notification) for key in listening]
+    defer_all(map(_attempt, WebhookDelivery.objects.bulk_create(deliveries)))
 
 
 def send_soon(delivery: WebhookDelivery, after: timedelta | None = None) -> None:
-    """Have the worker make the next attempt, once this transaction commits and `after` has gone by.
+    """Have the worker make the next attempt, once this transaction commits and `after` has gone by."""
+    defer_all([_attempt(delivery, after)])
 
-    The job names the attempt: one that comes late, twice or for nothing finds that it was made.
-    """
-    attempt = delivery.attempts + 1
-    defer("marketplace_notifications.deliver", after=after, delivery_id=str(delivery.pk), attempt=attempt)
+
+def _attempt(delivery: WebhookDelivery, after: timedelta | None = None) -> Deferred:
+    """The job names the attempt: one that comes late, twice or for nothing finds that it was made."""
+    arguments = {"delivery_id": str(delivery.pk), "attempt": delivery.attempts + 1}
+    return Deferred("marketplace_notifications.deliver", arguments, after)
