@@ -211,7 +211,7 @@ def _staying(how: None, values: Values) -> QuerySet[Any, Any]:
 
 @cache
 def _users() -> Instances[AbstractBaseUser]:
-    return Instances(get_user_model())
+    return Instances(get_user_model(), only=["is_active"])
 
 
 STAYING = Compiled(_staying, prepared=True, ending="FOR KEY SHARE")

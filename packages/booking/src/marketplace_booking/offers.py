@@ -16,8 +16,8 @@ from marketplace_kit.exceptions import NotFound
 from marketplace_kit.users import is_staff
 from marketplace_scheduling.models import Schedule
 
-TOO_MUCH = ("description", "category", "category_words", "rating_sum", "rating_count", "rating_average")
-SERVICES, SCHEDULES = Instances(Service, without=TOO_MUCH), Instances(Schedule)
+AGREED = ("provider", "title", "price", "currency", "schedule", "cancellation_policy", "auto_confirm", "is_active")
+SERVICES, SCHEDULES = Instances(Service, only=AGREED), Instances(Schedule)
 
 
 def _visible(staff: bool, values: Values) -> QuerySet[Any, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Expression, Field, Lookup, Model, QuerySet
@@ -96,12 +96,16 @@ class Compiled[How: Hashable]:
 
 
 class Instances[M: Model]:
-    """What makes instances of a model out of the values of its `columns`; others are read when somebody asks."""
+    """What makes instances of a model out of the values of its `columns`: the key and those of `only`, or all.
 
-    def __init__(self, model: type[M], *, without: Collection[str] = ()) -> None:
+    Others are read when somebody asks for them.
+    """
+
+    def __init__(self, model: type[M], *, only: Collection[str] = ()) -> None:
         self.model = model
-        fields = (field for field in model._meta.concrete_fields if field.name not in without)
-        self.columns = tuple(field.attname for field in fields)
+        fields = model._meta.concrete_fields
+        chosen = (field for field in fields if not only or field.primary_key or field.name in only)
+        self.columns = tuple(field.attname for field in chosen)
 
     def made(self, values: Sequence[Any]) -> M:
         return self.model.from_db(connection.alias, self.columns, values)
@@ -150,10 +154,13 @@ def _plan(rows: QuerySet[Any, Row], ending: str) -> _Plan:
 
 def prepared_cursor() -> CursorWrapper:
     """A cursor whose statements PostgreSQL plans once for each connection, where DATABASES has `prepare_threshold`."""
-    connection.ensure_connection()
+    own: Any = connections[DEFAULT_DB_ALIAS]  # once: each look at `connection` finds the thread's own anew
+    own.close_if_health_check_failed()
+    own.ensure_connection()
     # Django's own binds values on our side, and what differs in its values can't be prepared.
     binding: Any = ServerBindingCursor
-    return connection._prepare_cursor(binding(connection.connection))  # type: ignore[attr-defined, no-any-return]
+    cursor: CursorWrapper = own._prepare_cursor(binding(own.connection))
+    return cursor
 
 
 def _bare(sql: str) -> str:

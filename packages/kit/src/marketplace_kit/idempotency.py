@@ -14,7 +14,7 @@ from hashlib import blake2b, sha256
 from typing import Any, cast
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from ninja.params.models import Header
 
@@ -88,17 +88,24 @@ def _marked[F: Callable[..., Any]](endpoint: F, react: React) -> F:
 # --- one transaction ---
 
 
-@action
 def _in_one_transaction(call: Call, asked: IdempotencyKey) -> HttpResponse:
+    try:
+        return _under(asked, call.answer)
+    except DomainError as error:
+        if isinstance(error, IdempotencyInProgress) or not is_kept(error.status):
+            raise
+        refused = call.refused(error)
+    # What the refused one had done is undone; the refusal is kept all the same.
+    return _under(asked, lambda: refused)
+
+
+@action
+def _under(asked: IdempotencyKey, answer: Callable[[], HttpResponse]) -> HttpResponse:
+    """The answer that is stored under the key; where none is, this one, stored with what it did."""
     stored = None if _is_new(asked) else _find(asked)
     if stored is not None:
         return stored.replayed()
-
-    def run() -> Any:
-        with transaction.atomic():  # a refusal undoes the work, and is stored all the same
-            return call.run()
-
-    response = _answer(call, run)
+    response = answer()
     if is_kept(response.status_code):
         asked.take_down(response)
         if not insert_if_free(asked):  # the one before committed while its key was looked for

@@ -10,7 +10,7 @@ key that the database makes is not read back.
 from functools import cache
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import AutoField, Field, Model
 
 from .compiled import prepared_cursor
@@ -28,7 +28,7 @@ def insert_if_free(row: Model) -> bool:
 
 
 def _store(statement: str, rows: tuple[Model, ...]) -> int:
-    values = [_value(row, field) for row in rows for field in _fields(type(row))]
+    values = [value for row in rows for value in _values(row)]
     with prepared_cursor() as cursor:
         cursor.execute(statement, values)
         count: int = cursor.rowcount
@@ -58,5 +58,6 @@ def _fields(model: type[Model]) -> tuple["Field[Any, Any]", ...]:
     return tuple(field for field in written if not isinstance(field, AutoField))
 
 
-def _value(row: Model, field: "Field[Any, Any]") -> Any:
-    return field.get_db_prep_save(field.pre_save(row, add=True), connection)
+def _values(row: Model) -> list[Any]:
+    own = connections[DEFAULT_DB_ALIAS]  # once: each look at `connection` finds the thread's own anew
+    return [field.get_db_prep_save(field.pre_save(row, add=True), own) for field in _fields(type(row))]
