@@ -7,13 +7,21 @@ key that the database makes is not read back.
     insert(booking, entry)  # both, in one statement
 """
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.models import AutoField, Field, Model
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.models import AutoField, Field, ForeignKey, Model
 
 from .compiled import prepared_cursor
+
+PLAIN = {
+    *(models.BooleanField, models.CharField, models.TextField, models.UUIDField),
+    *(models.DateTimeField, models.DecimalField, models.AutoField, models.BigAutoField),
+    *(models.SmallIntegerField, models.IntegerField, models.BigIntegerField),
+    *(models.PositiveSmallIntegerField, models.PositiveIntegerField, models.PositiveBigIntegerField),
+}
 
 
 def insert(*rows: Model) -> None:
@@ -59,5 +67,21 @@ def _fields(model: type[Model]) -> tuple["Field[Any, Any]", ...]:
 
 
 def _values(row: Model) -> list[Any]:
-    own = connections[DEFAULT_DB_ALIAS]  # once: each look at `connection` finds the thread's own anew
-    return [field.get_db_prep_save(field.pre_save(row, add=True), own) for field in _fields(type(row))]
+    return [getattr(row, name) if write is None else write(row) for name, write in _writers(type(row))]
+
+
+@cache
+def _writers(model: type[Model]) -> tuple[tuple[str, Callable[[Model], Any] | None], ...]:
+    """The attribute of each column, and what makes of a row what the driver is given: None where it is the same."""
+    return tuple((field.attname, None if _is_plain(field) else partial(_written, field)) for field in _fields(model))
+
+
+def _is_plain(field: "Field[Any, Any]") -> bool:
+    """Whether the driver is given the attribute itself, which takes a tenth of the time of asking the field."""
+    if isinstance(field, ForeignKey):
+        return _is_plain(field.target_field)
+    return type(field) in PLAIN and not (getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False))
+
+
+def _written(field: "Field[Any, Any]", row: Model) -> Any:
+    return field.get_db_prep_save(field.pre_save(row, add=True), connections[DEFAULT_DB_ALIAS])
