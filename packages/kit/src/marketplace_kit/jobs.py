@@ -9,7 +9,11 @@ from typing import Any, NamedTuple
 
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
-from procrastinate.jobs import Job
+from procrastinate.sql import queries
+from procrastinate.types import JobToDefer
+from psycopg.types.json import Jsonb
+
+from .compiled import prepared_cursor
 
 # Growing pauses: 5 s, 25 s, 2 min, 10 min, 52 min …
 PATIENT = RetryStrategy(max_attempts=8, exponential_wait=5)
@@ -34,11 +38,22 @@ def defer(task: str, *, after: timedelta | None = None, **arguments: Any) -> Non
 
 def defer_all(jobs: Iterable[Deferred]) -> None:
     """The same for several, in one statement; for none, nothing."""
-    made = [_job(*one) for one in jobs]
-    if made:
-        app.job_manager.batch_defer_jobs(made)
+    given = [_given(*one) for one in jobs]
+    if given:
+        # procrastinate's own statement, prepared, and without the logs and copies of each job that it makes.
+        with prepared_cursor() as cursor:
+            cursor.execute(queries["defer_jobs"], {"jobs": given})
 
 
-def _job(task: str, arguments: dict[str, Any], after: timedelta | None) -> Job:
+def _given(task: str, arguments: dict[str, Any], after: timedelta | None) -> JobToDefer:
     schedule: dict[str, Any] | None = {"seconds": after.total_seconds()} if after else None
-    return app.configure_task(task, schedule_in=schedule).make_new_job(**arguments)
+    job = app.configure_task(task, schedule_in=schedule).job
+    return JobToDefer(
+        queue_name=job.queue,
+        task_name=job.task_name,
+        priority=job.priority,
+        lock=job.lock,
+        queueing_lock=job.queueing_lock,
+        args=Jsonb(arguments),  # type: ignore[arg-type]
+        scheduled_at=job.scheduled_at,
+    )
