@@ -3,13 +3,13 @@
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection
 from django.db.models import F, Q
 from django.db.models.fields.tuple_lookups import TupleGreaterThan
 from tests.people.models import Thing
 
 from marketplace_kit import compiled
-from marketplace_kit.compiled import Compiled, Instances
+from marketplace_kit.compiled import Compiled, Instances, prepared_cursor
 from marketplace_kit.models import IdempotencyKey
 
 pytestmark = pytest.mark.django_db
@@ -157,3 +157,18 @@ def test_what_is_prepared_is_planned_once_where_connections_last(things, thresho
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%people_thing%%'")
         assert cursor.fetchone() == (int(is_kept),)
+
+
+def test_the_cursor_outlives_what_went_wrong_and_not_its_connection(transactional_db):
+    things = [Thing.objects.create(name=name) for name in "ab"]
+    query = Compiled[None](lambda how, values: listed(Thing.objects.filter(**values)), prepared=True)
+    for _ in range(2):
+        for thing in things:
+            assert query.rows(None, {"id": thing.pk}) == [(thing.pk, thing.name, thing.price)]
+        with pytest.raises(DataError):
+            query.rows(None, {"id": "no number"})
+        with prepared_cursor() as kept, prepared_cursor() as same:
+            assert kept.cursor is same.cursor
+        connection.close()
+    with prepared_cursor() as new:
+        assert new.cursor is not kept.cursor

@@ -11,10 +11,11 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from marketplace_kit import clock
+from marketplace_kit.compiled import prepared_cursor
 from marketplace_kit.exceptions import InvalidField
 from marketplace_kit.inserting import insert_if_free
 from marketplace_kit.transactions import action, sqlstate
@@ -30,7 +31,7 @@ OVERLAPS = {"23P01", "40P01"}  # exclusion_violation; deadlock_detected, in whic
 def lock_provider(provider_id: UserId) -> None:
     """Wait until no other transaction takes time of this provider; held until the transaction ends."""
     digest = blake2b(f"marketplace_scheduling:{provider_id}".encode(), digest_size=8).digest()
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest, signed=True)])
 
 
