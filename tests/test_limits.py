@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.cache import caches
+from redis.connection import Connection
 
 from marketplace.api import api
 from marketplace_accounts.testing import PASSWORD, bearer, make_user
@@ -273,6 +274,21 @@ def test_of_all_tries_of_four_processes_as_many_come_through_as_the_limit_says()
 
 def test_control_a_counter_that_is_read_and_then_written_lets_more_through():
     assert admitted_by(READ_THEN_WRITTEN) > QUOTA
+
+
+@pytest.mark.usefixtures("limited")
+def test_each_count_is_one_look_at_valkey(rf, monkeypatch):
+    """The first of a window too."""
+    caches["limits"].client.get_client().ping()  # connects
+    sent, send = [], Connection.send_packed_command
+    monkeypatch.setattr(Connection, "send_packed_command", lambda *a, **options: [sent.append(a), send(*a, **options)])
+    meters = [ratelimits.Meter(rf.get("/", REMOTE_ADDR="203.0.113.98"), "read") for _ in range(3)]
+
+    for meter in meters:
+        meter.by_user(None)
+
+    assert [len(meter.usages) for meter in meters] == [1, 1, 1]
+    assert len(sent) == 3
 
 
 @pytest.mark.usefixtures("limited")

@@ -151,7 +151,7 @@ CACHES = {
     "limits": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": f"{_cache_server}/1",
-        "OPTIONS": _cache_options,
+        "OPTIONS": {**_cache_options, "CLIENT_CLASS": "marketplace.counters.Counters"},
     },
 }
 # Fenced in to the one table that is read much and that no request writes. Everywhere else it costs more than it saves,
