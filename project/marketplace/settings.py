@@ -113,6 +113,7 @@ _database = from_url(_past_pooler if _past_pooler and not _pooled else needed("D
 DATABASES = {
     "default": {
         **_database,
+        "ENGINE": "marketplace_kit.postgresql",  # Django's own, but for the health checks
         "OPTIONS": {
             # So often a connection is asked one thing before it keeps the plan; behind a pooler it is never the same.
             "prepare_threshold": None if _pooled else 5,
@@ -159,6 +160,7 @@ CACHES = {
 CACHALOT_ENABLED = env.bool("CACHALOT_ENABLED", default=True)
 CACHALOT_CACHE = "categories"
 CACHALOT_ONLY_CACHABLE_TABLES = ("marketplace_catalog_category",)
+CACHALOT_ADDITIONAL_SUPPORTED_DATABASES = {"marketplace_kit.postgresql"}
 CACHALOT_TIMEOUT = 60
 CACHALOT_FINAL_SQL_CHECK = True
 CACHALOT_INVALIDATE_RAW = False

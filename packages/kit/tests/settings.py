@@ -24,7 +24,14 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
-DATABASES = {"default": from_url(os.environ["DATABASE_URL"])}
+DATABASES = {
+    "default": {
+        **from_url(os.environ["DATABASE_URL"]),
+        "ENGINE": "marketplace_kit.postgresql",
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 KIT = {"TRUSTED_PROXIES": ["10.0.0.0/8", "::1"]}
 DEFAULT_FROM_EMAIL = "kit <kit@example.com>"

@@ -1,0 +1,1 @@
+"""A database backend: `"ENGINE": "marketplace_kit.postgresql"`."""
