@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
-from marketplace_accounts.actions import session_of_bearer
+from marketplace_accounts.actions import authenticate
 from marketplace_accounts.exceptions import TokenNotValid
 from marketplace_accounts.models import Session
 from marketplace_kit.exceptions import Unauthenticated
@@ -35,8 +35,8 @@ def stream_viewer(request: HttpRequest) -> tuple[UUID, str, datetime]:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated
-    bearer = session_of_bearer(token.strip())
-    return bearer.user_id, str(bearer.session_id), bearer.expires_at
+    bearer = authenticate(token.strip())
+    return bearer.user.pk, str(bearer.session_id), bearer.expires_at
 
 
 def sessions_ended(keys: set[str]) -> set[str]:

@@ -17,7 +17,8 @@ from ninja_jwt.settings import NinjaJWTSettings
 from marketplace_accounts import actions
 from marketplace_accounts.exceptions import TokenNotValid
 from marketplace_accounts.jwt import jwt_settings
-from marketplace_accounts.models import Session, User
+from marketplace_accounts.lifecycle import EndReason
+from marketplace_accounts.models import IN_SESSION, Session, User
 from marketplace_accounts.testing import make_session, make_user
 from marketplace_kit.clock import shifted
 
@@ -42,7 +43,7 @@ def test_what_an_access_token_says(user: User) -> None:
     assert (said["sid"], said["sub"], said["token_type"]) == (str(session.pk), str(user.pk), "access")
     assert said["exp"] - said["iat"] == 900
     assert jwt.get_unverified_header(pair.access)["alg"] == "HS256"
-    assert actions.authenticate(forged(pair.access)) == session  # the control: forging as such works
+    assert actions.authenticate(forged(pair.access)).session_id == session.pk  # the control: forging as such works
 
 
 @pytest.mark.parametrize(
@@ -106,10 +107,41 @@ def test_tokens_are_stored_nowhere(user: User) -> None:
         assert claims(token)["jti"] not in stored
 
 
+def test_the_user_of_a_token_is_whole_and_found_by_one_statement(user: User, django_assert_num_queries: Any) -> None:
+    token = make_session(user)[1].access
+    stored = User.objects.get(pk=user.pk)
+
+    for _ in range(2):  # compiled, and bound anew
+        with django_assert_num_queries(1):
+            found = actions.authenticate(token).user
+            assert all(getattr(found, f.attname) == getattr(stored, f.attname) for f in User._meta.concrete_fields)
+        assert not found._state.adding
+    assert [plan is None for plan in IN_SESSION.plans.values()] == [False]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda session: Session.objects.filter(pk=session.pk).end(EndReason.LOGGED_OUT),
+        lambda session: Session.objects.filter(pk=session.pk).update(expires_at=session.created_at),
+        lambda session: User.objects.filter(pk=session.user_id).update(is_active=False),
+        lambda session: session.delete(),
+    ],
+    ids=["ended", "expired", "deactivated", "deleted"],
+)
+def test_a_token_is_over_with_its_session(user: User, end: Callable[[Session], object]) -> None:
+    session, pair = make_session(user)
+    assert actions.authenticate(pair.access).user == user
+
+    end(session)
+    with pytest.raises(TokenNotValid):
+        actions.authenticate(pair.access)
+
+
 def test_what_a_stream_needs_to_know(user: User) -> None:
     session, pair = make_session(user)
-    bearer = actions.session_of_bearer(pair.access)
-    assert (bearer.user_id, bearer.session_id) == (user.pk, session.pk)
+    bearer = actions.authenticate(pair.access)
+    assert (bearer.user.pk, bearer.session_id) == (user.pk, session.pk)
     assert bearer.expires_at.timestamp() == claims(pair.access)["exp"]
 
     ended = make_session(user)[0]

@@ -1,5 +1,6 @@
 """The verbs: to register, to sign in and out, to change who one is, and to go."""
 
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -112,28 +113,21 @@ def _open_session(user: User, client: Client) -> SignedIn:
 # --- sessions ---
 
 
-def authenticate(token: str) -> Session:
-    """The open session, joined with its user, that an access token speaks for. TokenNotValid."""
-    claims = tokens.read(token, tokens.AccessToken)
-    session = Session.objects.open().select_related("user").filter(pk=claims.session_id, user=claims.user_id).first()
-    if session is None:
-        raise TokenNotValid
-    return session
-
-
 class Bearer(NamedTuple):
-    """Whom a stream belongs to, and until when."""
+    """Whom an access token speaks for, and until when."""
 
-    user_id: UUID
+    user: User
     session_id: UUID
-    expires_at: Any
+    expires_at: datetime
 
 
-def session_of_bearer(token: str) -> Bearer:
-    """What a long-lived connection needs to know of its access token. TokenNotValid."""
-    session = authenticate(token)
+def authenticate(token: str) -> Bearer:
+    """Whose token it is, if its session is open. TokenNotValid."""
     claims = tokens.read(token, tokens.AccessToken)
-    return Bearer(session.user_id, session.pk, claims.expires_at)
+    user = User.in_session(claims.session_id, claims.user_id)
+    if user is None:
+        raise TokenNotValid
+    return Bearer(user, claims.session_id, claims.expires_at)
 
 
 def refresh(token: str) -> tokens.Pair:

@@ -37,7 +37,7 @@ def _resolve(request: HttpRequest) -> User:
     scheme, _, token = request.headers["Authorization"].partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated
-    session = actions.authenticate(token.strip())
-    request.session_id = session.pk  # type: ignore[attr-defined]
-    request._signed_in_user = session.user  # type: ignore[attr-defined]
-    return session.user
+    sender = actions.authenticate(token.strip())
+    request.session_id = sender.session_id  # type: ignore[attr-defined]
+    request._signed_in_user = sender.user  # type: ignore[attr-defined]
+    return sender.user

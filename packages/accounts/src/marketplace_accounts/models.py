@@ -8,11 +8,12 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.db import models
+from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models import Q
 
 from marketplace_kit import audit
 from marketplace_kit.clock import now
+from marketplace_kit.compiled import Compiled, Row, Values
 from marketplace_kit.ids import uuid7
 from marketplace_media.models import File
 
@@ -94,6 +95,12 @@ class User(AbstractBaseUser, PermissionsMixin):
             kwargs["update_fields"] = {*fields, "email_key"}
         super().save(**kwargs)
 
+    @classmethod
+    def in_session(cls, session_id: UUID, user_id: UUID) -> "User | None":
+        """The user whose session this is, while it is open."""
+        rows = IN_SESSION.rows(None, {"session": session_id, "user": user_id, "at": now()})
+        return cls.from_db(DEFAULT_DB_ALIAS, _columns(), rows[0]) if rows else None
+
     @property
     def first_name(self) -> str:
         return self.profile.first_name
@@ -144,13 +151,13 @@ class Profile(models.Model):
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
-    def unended(self) -> Self:
-        """Neither ended nor expired. Says nothing about their users."""
-        return self.filter(ended_at=None, expires_at__gt=now())
+    def unended(self, at: Any = None) -> Self:
+        """Neither ended nor expired, now or `at` a moment. Says nothing about their users."""
+        return self.filter(ended_at=None, expires_at__gt=at or now())
 
-    def open(self) -> Self:
+    def open(self, at: Any = None) -> Self:
         """Those that one can act in."""
-        return self.unended().filter(user__is_active=True)
+        return self.unended(at).filter(user__is_active=True)
 
     def of(self, user_id: UUID) -> Self:
         return self.filter(user_id=user_id)
@@ -195,6 +202,20 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} since {self.created_at:%Y-%m-%d %H:%M}"
+
+
+def _columns() -> list[str]:
+    return [field.attname for field in User._meta.concrete_fields]
+
+
+def _in_session(how: None, values: Values) -> models.QuerySet[Session, Row]:
+    """All columns of the user of a session, if it is open."""
+    rows = Session.objects.open(values["at"]).filter(pk=values["session"], user=values["user"])
+    return rows.values_list(*(f"user__{name}" for name in _columns()))
+
+
+# Asked by every request of somebody who is signed in.
+IN_SESSION = Compiled(_in_session, prepared=True)
 
 
 class OneTimeTokenQuerySet(models.QuerySet["OneTimeToken"]):
