@@ -123,7 +123,7 @@ class Bearer(NamedTuple):
 
 def authenticate(token: str) -> Bearer:
     """Whose token it is, if its session is open. TokenNotValid."""
-    claims = tokens.read(token, tokens.AccessToken)
+    claims = tokens.read_access(token)
     user = User.in_session(claims.session_id, claims.user_id)
     if user is None:
         raise TokenNotValid
