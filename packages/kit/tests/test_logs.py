@@ -9,8 +9,10 @@ import pytest
 import structlog
 from django.db import connection, transaction
 from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
 
-from marketplace_kit import audit
+from marketplace_kit import audit, logs
 from marketplace_kit.logs import STRUCK_OUT, logging_config, without_secrets
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
@@ -96,6 +98,11 @@ def test_a_defect_is_told_as_an_error_with_its_traceback(written, anybody):
         "postgresql://marketplace:hunter2@10.0.0.1:5432/marketplace",
         "redis://:hunter2@cache:6379/0",
         "signed with whsec_aHVudGVyMmh1bnRlcjJodW50ZXIy",
+        "GET /file?signature=hunter2",
+        '{"access": "hunter2"}',
+        '{"Token": "hunter2"}',
+        '{"ticket": "hunter2"}',
+        '{"SECRET": "hunter2"}',
     ],
 )
 def test_what_looks_like_a_secret_is_struck_out(text):
@@ -103,6 +110,12 @@ def test_what_looks_like_a_secret_is_struck_out(text):
 
     assert STRUCK_OUT in said
     assert not any(secret in said for secret in ("hunter2", "aHVudGVy", JWT, JWT.split(".")[2]))
+
+
+@given(st.from_regex(logs._SECRETS))
+def test_whatever_the_pattern_finds_is_found(text):
+    """The quick look before it leaves nothing out."""
+    assert STRUCK_OUT in without_secrets(text)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 import re
 import time
-import uuid
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
+from secrets import token_hex
 from typing import Any
 
 import structlog
@@ -53,7 +54,7 @@ class _Queries:
 def request_id(request: HttpRequest) -> str:
     """The client's `X-Request-ID` where it is a decent one, else a new one."""
     given = request.headers.get("X-Request-ID", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else token_hex(16)
 
 
 def _log_answer(request: HttpRequest, response: HttpResponse, seconds: float, queries: int) -> None:
@@ -78,11 +79,12 @@ def client_address(request: HttpRequest) -> str:
     """
     hops = [h.strip() for h in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if h.strip()]
     address = _plain(request.META.get("REMOTE_ADDR", ""))
-    while hops and _is_trusted(address):
+    while hops and _is_trusted(address, tuple(conf.TRUSTED_PROXIES)):
         address = _plain(hops.pop())
     return address
 
 
+@lru_cache(1024)
 def _plain(text: str) -> str:
     try:
         address = ip_address(text)
@@ -92,8 +94,9 @@ def _plain(text: str) -> str:
     return str(mapped or address)
 
 
-def _is_trusted(address: str) -> bool:
-    return any(ip_address(address) in ip_network(proxy, strict=False) for proxy in conf.TRUSTED_PROXIES)
+@lru_cache(1024)
+def _is_trusted(address: str, proxies: tuple[str, ...]) -> bool:
+    return any(ip_address(address) in ip_network(proxy, strict=False) for proxy in proxies)
 
 
 def known_host(get_response: GetResponse) -> GetResponse:

@@ -7,6 +7,7 @@ of each kind of sender. A rate by `user` counts who has none by address, of whic
 import math
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Any, NamedTuple
 
@@ -60,6 +61,7 @@ def rates_of(name: str | None) -> dict[str, Rate]:
     return {kind: parse(text) for kind, text in conf.RATE_LIMITS.get(name, {}).items()}
 
 
+@lru_cache(1024)
 def bucket(address: str) -> str:
     """What an address is counted under: itself, or the /64 of an IPv6 one, which is the least that anybody gets."""
     ip = ip_address(address)
