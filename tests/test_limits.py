@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.cache import caches
+from redis import Redis
 from redis.connection import Connection
 
 from marketplace.api import api
@@ -210,6 +211,21 @@ def test_everything_else_goes_on(client):
     assert client.get("/api/v1/services").status_code == 200
     assert client.patch("/api/v1/users/me", {}, headers={"Authorization": bearer(user)}).status_code == 200
     assert client.post("/api/v1/auth/logout", {"refresh": "unknown"}).status_code == 204
+
+
+@pytest.mark.usefixtures("limited")
+@pytest.mark.parametrize("keeps", [False, True], ids=["taken from the pool", "kept by the thread"])
+def test_a_connection_that_the_server_ended_is_replaced(rf, settings, keeps):
+    limits = settings.CACHES["limits"]
+    options = limits["OPTIONS"] | {"REDIS_CLIENT_KWARGS": {"single_connection_client": keeps}}
+    settings.CACHES = {**settings.CACHES, "limits": limits | {"OPTIONS": options}}
+    request = rf.get("/", REMOTE_ADDR="203.0.113.97")
+
+    for _ in range(3):
+        meter = ratelimits.Meter(request, "sign_in")  # which is refused where it can't be counted
+        meter.by_address()
+        assert meter.usages
+        Redis.from_url(os.environ["CACHE_URL"]).client_kill_filter(_type="normal", skipme=True)
 
 
 # --- exact across processes ---
