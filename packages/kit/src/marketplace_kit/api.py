@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
@@ -12,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from .exceptions import DomainError
 from .openapi import Document
 from .parsing import StrictParser
+from .paths import grouped
 from .problems import install_error_handlers
 from .renderer import OrjsonRenderer
 from .routing import guard
@@ -36,6 +38,11 @@ class Api(NinjaAPI):
         self.examples = examples
         install_error_handlers(self)
         self.add_decorator(guard, mode="view")
+
+    @property
+    def urls(self) -> tuple[list[URLResolver | URLPattern], str, str]:
+        patterns, app_name, namespace = super().urls
+        return [*grouped(patterns)], app_name, namespace
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return to_camel(operation.view_func.__name__)
