@@ -4,6 +4,8 @@ import io
 import json
 import logging
 import logging.config
+from decimal import Decimal
+from uuid import UUID
 
 import pytest
 import structlog
@@ -145,6 +147,14 @@ def test_whoever_logs_it_the_line_stays_json(written):
     assert len(written()) == 3
     assert "hunter2" not in lines
     assert JWT not in lines
+
+
+@pytest.mark.parametrize("value", [UUID(int=1), 2**70, "\ud800", {1: object()}, Decimal("0.1"), b"\xff"])
+def test_whatever_is_told_there_is_a_line(written, value):
+    structlog.get_logger("ours").info("met", value=value)
+    logging.getLogger("theirs").info("met %r", value)
+
+    assert [line["event"] for line in written()] == ["met", f"met {value!r}"]
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Structured logs by structlog: one JSON object a line, or coloured text for a person. Secrets are struck out."""
 
+import json
 import logging
 import re
 from typing import Any
 
+import orjson
 import structlog
 
 # The last line of defence: nothing of ours logs any of these on purpose, but an exception may quote what it met.
@@ -38,8 +40,28 @@ def without_secrets(text: str) -> str:
     return _SECRETS.sub(lambda match: f"{match['before'] or ''}{STRUCK_OUT}", text)
 
 
-def _strike_out(logger: Any, method: str, rendered: str) -> str:
-    return without_secrets(rendered)
+class _Line(str):
+    """As it is written."""
+
+    __slots__ = ()
+
+
+def _strike_out(logger: Any, method: str, rendered: Any) -> _Line:
+    return _Line(without_secrets(rendered))
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Makes lines of what others log; ours come as lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return record.msg if isinstance(record.msg, _Line) else super().format(record)
+
+
+def _to_json(event: Any, **options: Any) -> str:
+    try:
+        return orjson.dumps(event, default=repr).decode()
+    except TypeError:  # numbers of more than 64 bits, lone surrogates
+        return json.dumps(event, default=repr)
 
 
 def logging_config(level: str, style: str) -> dict[str, Any]:
@@ -55,16 +77,16 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
             structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         ]  # no local variables: secrets
         if style == "console"
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_to_json)]
     )
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[structlog.stdlib.filter_by_level, *shared, *last, _strike_out],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
     formatter = {
-        "()": structlog.stdlib.ProcessorFormatter,
+        "()": _Formatter,
         "foreign_pre_chain": shared,
         "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, _strike_out],
     }
