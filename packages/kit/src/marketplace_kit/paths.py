@@ -1,4 +1,4 @@
-"""Finding the pattern of a path among many: Django tries one after the other, and an API has a hundred."""
+"""Finding the pattern of a path among many: Django tries one after the other, and an API has dozens."""
 
 import re
 from collections.abc import Iterator, Sequence
