@@ -1,6 +1,7 @@
 """Keyset pages: each row once, whatever is added in between."""
 
 from decimal import Decimal
+from itertools import product
 
 import pytest
 from django.db.models import F, FloatField
@@ -10,7 +11,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.people.models import Thing
 
-from marketplace_kit.pagination import InvalidCursor, Keyset, PageParams, decode_cursor, encode_cursor, paginate
+from marketplace_kit.pagination import (
+    InvalidCursor,
+    Keyset,
+    PageParams,
+    Pages,
+    decode_cursor,
+    encode_cursor,
+    paginate,
+)
 from marketplace_kit.schemas import Wrong
 from marketplace_kit.testing import JsonClient
 
@@ -134,3 +143,44 @@ def test_a_cursor_holds_texts_of_one_list():
             order.values(Thing.objects.all(), place)
     with pytest.raises(InvalidCursor):
         decode_cursor(cursor, Keyset("price", "id").name)
+
+
+# --- the same, compiled ---
+
+ORDERS = [Keyset("-id"), Keyset("name", "id"), Keyset("-price", "-name", "-id")]
+
+
+def of_a_name(is_dear, values):
+    rows = Thing.objects.filter(**values)
+    return rows.filter(price__gt=1) if is_dear else rows
+
+
+@pytest.fixture
+def things():
+    return [Thing.objects.create(name="ab"[n % 2], price=Decimal(n % 3)) for n in range(20)]
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
+@pytest.mark.parametrize("columns", [(), ("price", "name", "id")], ids=["its place", "more"])
+def test_compiled_pages_are_those_of_paginate(things, order, columns):
+    pages = Pages(Thing, of_a_name, columns)
+
+    for is_dear, name in product((False, True), (None, "a", "b")):
+        rows = of_a_name(is_dear, {"name": name} if name else {})
+        params = PageParams(limit=3)
+        while params is not None:
+            page, plain = pages.page(is_dear, {"name": name}, params, order), paginate(rows, params, *order.order)
+            fields = columns or order.fields
+            assert page.items == [tuple(getattr(thing, field) for field in fields) for thing in plain.items]
+            assert page.next_cursor == plain.next_cursor
+            params = PageParams(limit=3, cursor=page.next_cursor) if page.next_cursor else None
+    assert None not in pages.query.plans.values()
+
+
+@pytest.mark.parametrize("cursor", ["x", encode_cursor("id", "1"), encode_cursor("-id", "x"), encode_cursor("-id")])
+def test_compiled_pages_take_the_cursors_of_paginate_only(things, cursor):
+    pages, rows, params = Pages(Thing, of_a_name), Thing.objects.all(), PageParams(cursor=cursor)
+
+    for page_of in (lambda: pages.page(False, {}, params, ORDERS[0]), lambda: paginate(rows, params, "-id")):
+        with pytest.raises(InvalidCursor):
+            page_of()

@@ -9,23 +9,17 @@ from ninja import Query, Status
 from marketplace_kit.conditional import conditional
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.idempotency import idempotent
-from marketplace_kit.pagination import Page, Slice, Whole, paginate
+from marketplace_kit.pagination import Page, Whole
+from marketplace_kit.renderer import answered
 from marketplace_kit.routing import Router, refuses
 from marketplace_kit.users import user_of
 from marketplace_scheduling.exceptions import SlotUnavailable
 
-from . import actions, calendar, offers, schemas
+from . import actions, calendar, offers, schemas, shown
 from .exceptions import InvalidTransition, NotYourMove, OwnService, TooEarly, TooLate
-from .lifecycle import Party
 from .models import Booking
 
 router = Router(tags=["Bookings"])
-
-ORDERS = {
-    "-createdAt": ("-created_at", "-id"),
-    "scheduledAt": ("scheduled_at", "id"),
-    "-scheduledAt": ("-scheduled_at", "-id"),
-}
 
 
 def visible(request: HttpRequest, booking_id: UUID) -> Booking:
@@ -49,11 +43,10 @@ def create_booking(request: HttpRequest, response: HttpResponse, body: schemas.C
 
 
 @router.get("", response=Page[schemas.Booking])
-def list_bookings(request: HttpRequest, params: Query[schemas.BookingFilters]) -> Slice[Booking]:
+def list_bookings(request: HttpRequest, params: Query[schemas.BookingFilters]) -> HttpResponse:
     """The caller's bookings, as customer and as provider."""
-    rows = Booking.objects.of(user_of(request).pk, Party(params.role) if params.role else None).with_details()
-    rows = rows.matching(params.status, params.service_id, params.scheduled_from, params.scheduled_to)
-    return paginate(rows, params, *ORDERS[params.sort])
+    page = shown.page_of(user_of(request).pk, params)
+    return answered({"items": page.items, "nextCursor": page.next_cursor})
 
 
 @router.get("/{booking_id}", response=schemas.Booking)

@@ -38,12 +38,16 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.filter(status__in=(BookingStatus.PENDING, BookingStatus.CONFIRMED))
 
     def matching(
-        self, statuses: list[BookingStatus], service_id: UUID | None, start: datetime | None, end: datetime | None
+        self, statuses: list[str] | None, service_id: UUID | None, start: datetime | None, end: datetime | None
     ) -> Self:
-        """Those of these statuses (none: of any), of one service, scheduled from `start` until before `end`."""
-        rows = self.filter(status__in=statuses) if statuses else self
-        bounds = {"service": service_id, "scheduled_at__gte": start, "scheduled_at__lt": end}
-        return rows.filter(**{name: value for name, value in bounds.items() if value is not None})
+        """Those of one of these statuses, of one service, scheduled from `start` until before `end`."""
+        bounds = {
+            "status__any_of": statuses,
+            "service": service_id,
+            "scheduled_at__gte": start,
+            "scheduled_at__lt": end,
+        }
+        return self.filter(**{name: value for name, value in bounds.items() if value is not None})
 
     def lapsed(self) -> Self:
         """Pending ones whose start has come: nobody confirmed them in time."""

@@ -2,9 +2,9 @@
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from django.core.exceptions import ValidationError
@@ -12,6 +12,7 @@ from django.db.models import F, Model, QuerySet
 from django.db.models.fields.tuple_lookups import TupleGreaterThanOrEqual, TupleLessThanOrEqual
 from pydantic import Field
 
+from .compiled import Compiled, Row, Values
 from .exceptions import InvalidField
 from .schemas import Out, Params
 
@@ -96,6 +97,59 @@ class Keyset:
             return tuple(kind.to_python(text) for kind, text in zip(kinds, place, strict=True))
         except (ValueError, TypeError, ArithmeticError, ValidationError) as error:
             raise InvalidCursor from error
+
+
+class _Asked[How](NamedTuple):
+    """On what the SQL of a page hangs, beside the names of its values."""
+
+    how: How
+    order: Keyset
+    limit: int
+
+
+class Pages[How: Hashable]:
+    """The pages of a list that is asked for all the time: what `paginate` finds, by compiled queries, as rows.
+
+    `rows(how, values)` is the list, as in `Compiled`; the order is up to the page. `columns` is what a row holds, the
+    order's fields among it; left out, it is these fields.
+    """
+
+    def __init__(
+        self, model: type[Model], rows: Callable[[How, Values], QuerySet[Any]], columns: Sequence[str] = ()
+    ) -> None:
+        self._model = model
+        self._rows = rows
+        self._columns = columns
+        self.query = Compiled(self._page)
+
+    def page(self, how: How, values: Values, params: PageParams, order: Keyset) -> Slice[Row]:
+        """The page that `params` asks for, in one of the orders that the list has. A value of None is left out.
+
+        InvalidField at `query/cursor` where the cursor is not one of this list's.
+        """
+        given = {name: value for name, value in values.items() if value is not None}
+        if params.cursor is not None:
+            place = decode_cursor(params.cursor, order.name)
+            given |= zip(_behind(order), order.values(self._model._default_manager.all(), place), strict=True)
+        found = self.query.rows(_Asked(how, order, params.limit + 1), given)
+        items = found[: params.limit]
+        return Slice(items, self._cursor(order, items[-1]) if len(found) > len(items) else None)
+
+    def _page(self, asked: _Asked[How], values: Values) -> QuerySet[Any, Row]:
+        how, order, limit = asked
+        behind = [values[name] for name in _behind(order) if name in values]
+        rows = self._rows(how, {name: value for name, value in values.items() if name not in _behind(order)})
+        rows = order.beyond(rows, behind) if behind else rows
+        return rows.order_by(*order.order).values_list(*self._columns or order.fields)[:limit]
+
+    def _cursor(self, order: Keyset, row: Row) -> str:
+        values = dict(zip(self._columns or order.fields, row, strict=True))
+        return encode_cursor(order.name, *order.texts([values[name] for name in order.fields]))
+
+
+def _behind(order: Keyset) -> list[str]:
+    """The names of the values behind which a page lies."""
+    return [f"behind_{name}" for name in order.fields]
 
 
 def _kind(rows: QuerySet[Any], name: str) -> Any:
