@@ -1,5 +1,6 @@
 """Answers from the columns of rows: what the schema says of the same rows."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from tests.people.models import Thing
 
 from marketplace_kit.columns import Columns
 from marketplace_kit.models import IdempotencyKey
+from marketplace_kit.pagination import Page, Slice
 from marketplace_kit.schemas import AmountOut, Out
 
 pytestmark = pytest.mark.django_db
@@ -60,3 +62,11 @@ def test_a_schema_in_a_schema_is_what_lies_behind_the_relation():
     assert columns.names == ["title", "provided_by__first_name", "is_open"]
     said = {"title": "A", "providedBy": {"firstName": "Ann"}, "isOpen": True}
     assert [*columns.filled(("A", "Ann", True)).items()] == [*said.items()]
+
+
+def test_a_page_of_rows_is_the_page_of_the_schema():
+    columns, page = Columns(Priced), Slice([(1, Decimal("1.50")), (2, Decimal(0))], "behind")
+
+    things = [Thing(id=1, price=Decimal("1.50")), Thing(id=2, price=Decimal(0))]
+    plain = Page[Priced].model_validate(Slice(things, "behind")).model_dump(by_alias=True)
+    assert columns.paged(page) == plain

@@ -13,11 +13,12 @@ from marketplace_kit.conditional import conditional
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.idempotency import attempt_of, idempotent_in_steps
 from marketplace_kit.pagination import Page, PageParams, Slice, Whole, paginate
+from marketplace_kit.renderer import answered
 from marketplace_kit.routing import Router, ignores_authorization, limited_as, refuses
 from marketplace_kit.users import user_of
 from marketplace_kit.webhooks import BadSignature
 
-from . import actions, events, ledger, payouts, schemas
+from . import actions, events, ledger, payouts, schemas, shown
 from .exceptions import (
     AlreadyPaid,
     BookingNotPayable,
@@ -70,10 +71,9 @@ def create_payment(request: HttpRequest, response: HttpResponse, body: schemas.C
 
 
 @router.get("", response=Page[schemas.Payment])
-def list_payments(request: HttpRequest, params: Query[schemas.PaymentFilters]) -> Slice[Payment]:
+def list_payments(request: HttpRequest, params: Query[schemas.PaymentFilters]) -> HttpResponse:
     """The caller's payments, as customer and as provider, newest first."""
-    rows = Payment.objects.of(user_of(request).pk, params.role).matching(params.status, params.booking_id)
-    return paginate(rows, params, "-created_at", "-id")
+    return answered(shown.page_of(user_of(request).pk, params))
 
 
 @router.get("/refund-quote", response=schemas.RefundQuote)

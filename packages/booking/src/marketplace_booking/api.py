@@ -45,8 +45,7 @@ def create_booking(request: HttpRequest, response: HttpResponse, body: schemas.C
 @router.get("", response=Page[schemas.Booking])
 def list_bookings(request: HttpRequest, params: Query[schemas.BookingFilters]) -> HttpResponse:
     """The caller's bookings, as customer and as provider."""
-    page = shown.page_of(user_of(request).pk, params)
-    return answered({"items": page.items, "nextCursor": page.next_cursor})
+    return answered(shown.page_of(user_of(request).pk, params))
 
 
 @router.get("/{booking_id}", response=schemas.Booking)

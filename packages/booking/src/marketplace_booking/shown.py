@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from marketplace_kit.columns import Columns
 from marketplace_kit.compiled import Values
-from marketplace_kit.pagination import Keyset, Pages, Slice
+from marketplace_kit.pagination import Keyset, Pages
 
 from . import schemas
 from .lifecycle import Party
@@ -33,7 +33,7 @@ def _rows(role: Party | None, values: Values) -> QuerySet[Booking]:
 PAGES = Pages(Booking, _rows, BOOKING.names)
 
 
-def page_of(user_id: Any, params: schemas.BookingFilters) -> Slice[dict[str, Any]]:
+def page_of(user_id: Any, params: schemas.BookingFilters) -> dict[str, Any]:
     """The page of the user's bookings that `params` ask for. InvalidField at `query/cursor`."""
     values = {
         "user": user_id,
@@ -43,5 +43,4 @@ def page_of(user_id: Any, params: schemas.BookingFilters) -> Slice[dict[str, Any
         "end": params.scheduled_to,
     }
     role = Party(params.role) if params.role else None
-    page = PAGES.page(role, values, params, ORDERS[params.sort])
-    return Slice([BOOKING.filled(row) for row in page.items], page.next_cursor)
+    return BOOKING.paged(PAGES.page(role, values, params, ORDERS[params.sort]))

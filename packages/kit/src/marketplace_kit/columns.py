@@ -5,12 +5,14 @@ is made of the columns that lie behind the relation of its name. They go out as 
 changes nothing; a test should hold that the bytes are those of the schema.
 
     BOOKING = Columns(schemas.Booking)
-    answered({"items": [BOOKING.filled(row) for row in Booking.objects.values_list(*BOOKING.names)]})
+    PAGES = Pages(Booking, _rows, BOOKING.names)
+    answered(BOOKING.paged(PAGES.page(how, values, params, order)))
 """
 
 from typing import Any
 
 from .compiled import Row
+from .pagination import Slice
 from .schemas import Out
 
 type Places = dict[str, int | Places]  # of the values in a row, by the names in JSON
@@ -38,6 +40,10 @@ class Columns:
     def filled(self, row: Row) -> dict[str, Any]:
         """What the schema answers where a row, or the beginning of one, holds these values."""
         return _filled(self._places, row)
+
+    def paged(self, page: Slice[Row]) -> dict[str, Any]:
+        """What `Page` of the schema answers."""
+        return {"items": [self.filled(row) for row in page.items], "nextCursor": page.next_cursor}
 
 
 def _filled(places: Places, row: Row) -> dict[str, Any]:

@@ -3,15 +3,16 @@
 from typing import Any, NoReturn
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Status
 
 from marketplace_kit.exceptions import InvalidField, NotFound, Unauthenticated
-from marketplace_kit.pagination import Page, Slice, Whole, paginate
+from marketplace_kit.pagination import Page, Whole
+from marketplace_kit.renderer import answered
 from marketplace_kit.routing import Router, ignores_authorization, refuses
 from marketplace_kit.users import user_of
 
-from . import actions, schemas
+from . import actions, schemas, shown
 from .conf import conf
 from .exceptions import InvalidTicket, InvalidToken, StreamElsewhere, TooManyStreams
 from .models import Notification, Preference
@@ -45,10 +46,9 @@ STREAM = {
 
 
 @router.get("", response=Page[schemas.Notification])
-def list_notifications(request: HttpRequest, params: Query[schemas.Filters]) -> Slice[Notification]:
+def list_notifications(request: HttpRequest, params: Query[schemas.Filters]) -> HttpResponse:
     """The caller's inbox, newest first."""
-    rows = Notification.objects.inbox_of(user_of(request).pk).matching(params.unread, params.type)
-    return paginate(rows.defer("context"), params, "-created_at", "-id")
+    return answered(shown.page_of(user_of(request).pk, params))
 
 
 @router.get("/unread-count", response=schemas.UnreadCount)

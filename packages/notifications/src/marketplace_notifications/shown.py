@@ -1,0 +1,28 @@
+"""The inbox from its rows straight to the answer; a test holds that the bytes are those of `schemas.Notification`."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from marketplace_kit.columns import Columns
+from marketplace_kit.compiled import Values
+from marketplace_kit.pagination import Keyset, Pages
+
+from . import schemas
+from .models import Notification
+
+NEWEST = Keyset("-created_at", "-id")
+NOTIFICATION = Columns(schemas.Notification)
+
+
+def _rows(unread: bool | None, values: Values) -> QuerySet[Notification]:
+    return Notification.objects.inbox_of(values["user"]).matching(unread, values.get("type"))
+
+
+PAGES = Pages(Notification, _rows, NOTIFICATION.names)
+
+
+def page_of(user_id: Any, params: schemas.Filters) -> dict[str, Any]:
+    """The page of the user's inbox that `params` ask for, newest first. InvalidField at `query/cursor`."""
+    values = {"user": user_id, "type": params.type}
+    return NOTIFICATION.paged(PAGES.page(params.unread, values, params, NEWEST))
