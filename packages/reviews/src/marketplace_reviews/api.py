@@ -1,6 +1,5 @@
 """Reviews, at the service, the booking and by themselves: parse, fetch in scope, call an action, return the row."""
 
-from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -11,12 +10,13 @@ from marketplace_catalog.lifecycle import TOPIC
 from marketplace_catalog.models import Service
 from marketplace_kit.conditional import conditional
 from marketplace_kit.exceptions import NotFound
-from marketplace_kit.pagination import PageParams, paginate
+from marketplace_kit.pagination import PageParams
 from marketplace_kit.public_cache import cached_publicly
+from marketplace_kit.renderer import answered
 from marketplace_kit.routing import Router, refuses
 from marketplace_kit.users import user_of, viewer_of
 
-from . import actions, schemas
+from . import actions, schemas, shown
 from .exceptions import AlreadyReviewed, NotCompleted, NotYoursToAnswer, NotYoursToReview
 from .models import Review
 
@@ -34,13 +34,11 @@ def visible_booking(request: HttpRequest, booking_id: UUID) -> Booking:
 @router.get("/services/{service_id}/reviews", auth=None, response=schemas.ReviewPage)
 @conditional
 @cached_publicly(TOPIC)
-def list_reviews(request: HttpRequest, service_id: UUID, params: Query[PageParams]) -> dict[str, Any]:
+def list_reviews(request: HttpRequest, service_id: UUID, params: Query[PageParams]) -> HttpResponse:
     """What the customers of a service thought, newest first, and how all of them together rate it."""
     if not Service.objects.visible_to(viewer_of(request)).filter(pk=service_id).exists():
         raise NotFound
-    reviews = Review.objects.of_service(service_id).shown()
-    page = paginate(reviews, params, "-created_at", "-id")
-    return {"items": page.items, "next_cursor": page.next_cursor, "rating": reviews.tally()}
+    return answered(shown.page_of(service_id, params))
 
 
 @router.post("/bookings/{booking_id}/review", response={201: schemas.Review})

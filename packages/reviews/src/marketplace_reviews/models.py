@@ -1,5 +1,6 @@
 """Reviews, their constraints and their queries."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Self
@@ -24,6 +25,12 @@ class Tally:
     """How often each rating was given."""
 
     distribution: dict[str, int]  # from the lowest rating to the highest, as texts: they become names in JSON
+
+    @classmethod
+    def of(cls, rated: Iterable[tuple[int, int]]) -> Self:
+        """From each rating and how often it was given; what is left out, never."""
+        times = dict(rated)
+        return cls({str(rating): times.get(rating, 0) for rating in range(LOWEST, HIGHEST + 1)})
 
     @property
     def count(self) -> int:
@@ -64,9 +71,9 @@ class ReviewQuerySet(models.QuerySet["Review"]):
     def with_booking(self) -> Self:
         return self.select_related("booking__service")
 
-    def tally(self) -> Tally:
-        found = dict(self.order_by().values_list("rating").annotate(times=Count("*")))
-        return Tally({str(rating): found.get(rating, 0) for rating in range(LOWEST, HIGHEST + 1)})
+    def by_rating(self) -> models.QuerySet["Review", tuple[int, int]]:
+        """Each rating, and how often it was given."""
+        return self.order_by().values_list("rating").annotate(times=Count("*"))
 
 
 class Review(models.Model):
