@@ -75,3 +75,16 @@ def test_a_list_is_what_the_schema_says_whatever_its_filters(agreed, provider, s
             pages += 1
         assert pages > 1, asked
     assert None not in shown.PAGES.query.plans.values()
+
+
+def test_one_booking_is_what_the_schema_says(agreed, provider, sign_in):
+    staff = Person.objects.create(login="staff", is_staff=True)
+    stranger = sign_in(Person.objects.create(login="stranger"))
+
+    for booking in Booking.objects.with_details():
+        plain = to_json(Shown.model_validate(booking).model_dump(by_alias=True))
+        for reader in (provider, booking.customer, booking.provider, staff):
+            assert sign_in(reader).get(f"/api/bookings/{booking.pk}").content == plain
+        assert stranger.get(f"/api/bookings/{booking.pk}").status_code == 404
+    assert sorted(how for how, *_ in shown.ONE.plans) == [False, True]
+    assert None not in shown.ONE.plans.values()

@@ -50,9 +50,9 @@ def list_bookings(request: HttpRequest, params: Query[schemas.BookingFilters]) -
 
 @router.get("/{booking_id}", response=schemas.Booking)
 @conditional
-def get_booking(request: HttpRequest, booking_id: UUID) -> Booking:
+def get_booking(request: HttpRequest, booking_id: UUID) -> HttpResponse:
     """One booking, for either side and for staff."""
-    return visible(request, booking_id)
+    return answered(shown.one(user_of(request), booking_id))
 
 
 @router.get("/{booking_id}/history", response=Whole[schemas.HistoryEntry])

@@ -31,7 +31,11 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def visible_to(self, user: AbstractBaseUser) -> Self:
         """Both sides see a booking, and so does staff; nobody else knows that it is there."""
-        return self if is_staff(user) else self.of(user.pk)
+        return self.visible(user.pk, to_staff=is_staff(user))
+
+    def visible(self, user_id: Any, *, to_staff: bool) -> Self:
+        """The same, of the user's key."""
+        return self if to_staff else self.of(user_id)
 
     def open(self) -> Self:
         """Those that are still to come about."""
