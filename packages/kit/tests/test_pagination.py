@@ -1,5 +1,6 @@
 """Keyset pages: each row once, whatever is added in between."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import product
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.people.models import Thing
 
+from marketplace_kit.models import IdempotencyKey
 from marketplace_kit.pagination import (
     InvalidCursor,
     Keyset,
@@ -145,6 +147,15 @@ def test_a_cursor_holds_texts_of_one_list():
         decode_cursor(cursor, Keyset("price", "id").name)
 
 
+@pytest.mark.parametrize("moment", ["2026-05-04T12:00:00", "2026-05-04", "10000-01-01T00:00:00Z"])
+def test_a_cursor_holds_moments_with_their_offset(moment):
+    order, keys = Keyset("-created_at", "-id"), IdempotencyKey.objects.all()
+
+    assert order.values(keys, ["2026-05-04T12:00:00Z", "7"]) == (datetime(2026, 5, 4, 12, tzinfo=UTC), 7)
+    with pytest.raises(InvalidCursor):
+        order.values(keys, [moment, "7"])
+
+
 # --- the same, compiled ---
 
 ORDERS = [Keyset("-id"), Keyset("name", "id"), Keyset("-price", "-name", "-id")]
@@ -162,8 +173,9 @@ def things():
 
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
 @pytest.mark.parametrize("columns", [(), ("price", "name", "id")], ids=["its place", "more"])
-def test_compiled_pages_are_those_of_paginate(things, order, columns):
-    pages = Pages(Thing, of_a_name, columns)
+@pytest.mark.parametrize("prepared", [False, True])
+def test_compiled_pages_are_those_of_paginate(things, order, columns, prepared):
+    pages = Pages(Thing, of_a_name, columns, prepared=prepared)
 
     for is_dear, name in product((False, True), (None, "a", "b")):
         rows = of_a_name(is_dear, {"name": name} if name else {})

@@ -4,6 +4,7 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -94,9 +95,12 @@ class Keyset:
         """What `place` wrote, as the values of `rows`. InvalidCursor."""
         kinds = [_kind(rows, name) for name in self.fields]
         try:
-            return tuple(kind.to_python(text) for kind, text in zip(kinds, place, strict=True))
+            values = tuple(kind.to_python(text) for kind, text in zip(kinds, place, strict=True))
         except (ValueError, TypeError, ArithmeticError, ValidationError) as error:
             raise InvalidCursor from error
+        if any(isinstance(value, datetime) and value.tzinfo is None for value in values):
+            raise InvalidCursor
+        return values
 
 
 class _Asked[How](NamedTuple):
@@ -111,16 +115,21 @@ class Pages[How: Hashable]:
     """The pages of a list that is asked for all the time: what `paginate` finds, by compiled queries, as rows.
 
     `rows(how, values)` is the list, as in `Compiled`; the order is up to the page. `columns` is what a row holds, the
-    order's fields among it; left out, it is these fields.
+    order's fields among it; left out, it is these fields. To be `prepared` only where one index is best for all values.
     """
 
     def __init__(
-        self, model: type[Model], rows: Callable[[How, Values], QuerySet[Any]], columns: Sequence[str] = ()
+        self,
+        model: type[Model],
+        rows: Callable[[How, Values], QuerySet[Any]],
+        columns: Sequence[str] = (),
+        *,
+        prepared: bool = False,
     ) -> None:
         self._model = model
         self._rows = rows
         self._columns = columns
-        self.query = Compiled(self._page)
+        self.query = Compiled(self._page, prepared=prepared)
 
     def page(self, how: How, values: Values, params: PageParams, order: Keyset) -> Slice[Row]:
         """The page that `params` asks for, in one of the orders that the list has. A value of None is left out.

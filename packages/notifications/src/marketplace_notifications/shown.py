@@ -19,7 +19,8 @@ def _rows(unread: bool | None, values: Values) -> QuerySet[Notification]:
     return Notification.objects.inbox_of(values["user"]).matching(unread, values.get("type"))
 
 
-PAGES = Pages(Notification, _rows, NOTIFICATION.names)
+# An inbox is read along the index of its user, whatever it is filtered by.
+PAGES = Pages(Notification, _rows, NOTIFICATION.names, prepared=True)
 
 
 def page_of(user_id: Any, params: schemas.Filters) -> dict[str, Any]:
