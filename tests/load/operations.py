@@ -188,9 +188,9 @@ def noted(requests: list[Request], get: Callable[[str], bytes]) -> dict[str, Any
         with connection.execute_wrapper(_noting(queries)):
             answer = orjson.loads(get(request.path))
         if "?q=" in request.path:
-            # Behind finding: what is found with all that it shows, and its images, as the floor asks for them itself.
+            # Behind finding: what is found, with all that it shows. The floor asks for that itself.
             [words] = parse_qs(request.path.partition("?")[2])["q"]
-            notes[f"{LIST}?q={words}"] = [*queries[:-2], ("", [UUID(item["id"]) for item in answer["items"]])]
+            notes[f"{LIST}?q={words}"] = [*queries[:-1], ("", [UUID(item["id"]) for item in answer["items"]])]
         else:
             notes[request.path.partition("?")[0]] = [*queries, ("", answer)]
     return notes

@@ -12,6 +12,7 @@ from marketplace_catalog import listing, shown
 from marketplace_catalog.models import Service, ServiceFile
 from marketplace_catalog.schemas import Service as Shown
 from marketplace_catalog.schemas import ServiceFilters
+from marketplace_catalog.search import Wanted
 from marketplace_catalog.testing import make_service
 from marketplace_kit.clock import now
 from marketplace_kit.pagination import Page, paginate
@@ -61,7 +62,7 @@ SHAPES = [chosen for size in range(len(FILTERS) + 1) for chosen in combinations(
 def by_the_schema(params):
     """The same page by models and the schema."""
     order = listing.ORDERS[params.sort]
-    rows = Service.objects.listed().bounded(params.bounds).with_details()
+    rows = Service.objects.listed().filter(**params.bounds).with_details()
     rows = rows if params.category is None else rows.in_category(params.category)
     return to_json(Page[Shown].model_validate(paginate(rows, params, *order.order)).model_dump(by_alias=True))
 
@@ -78,6 +79,65 @@ def test_a_list_is_what_the_schema_says_whatever_its_filters(offered, sort):
             if asked["cursor"] is None or cursors == 3:
                 break
     assert None not in [*listing.ROWS.plans.values(), *shown.ROWS.plans.values()]
+
+
+TEXTS = {
+    "as asked": ("service -nothing", {"exact": "service -nothing"}),
+    "forgiven": ("servcie -nothing", {"loose": "'service'", "exact": "-nothing"}),
+}
+WAYS = {  # DENSE and MARGIN: by which index the newest matches are found, and whether at first some days are tried
+    "looked up": (1, listing.MARGIN),
+    "walked": (0, listing.MARGIN),
+    "looked up since a day": (1, 0),
+    "walked since a moment": (0, 0),
+}
+
+
+def by_a_plain_query(params, wanted, place):
+    """The items of the same page of a search, behind a place, by models and the schema."""
+    order = listing.ORDERS[params.sort]
+    rows = Service.objects.listed().filter(**params.bounds).with_details()
+    rows = rows if params.category is None else rows.in_category(params.category)
+    rows = Wanted.of(wanted).ranked(Wanted.of(wanted).found_in(rows)).order_by(*order.order)
+    behind = order.behind(rows, place) if place else rows
+    found = [*behind[: params.limit]]
+    return to_json([Shown.model_validate(row).model_dump(by_alias=True) for row in found]), found
+
+
+def check_search(asked, order, wanted):
+    """Its first two pages."""
+    place = ()
+    for _ in range(2):
+        answer = JsonClient().get("/api/services", query_params=asked)
+        items, found = by_a_plain_query(ServiceFilters.model_validate(asked), wanted, place)
+        assert answer.content.startswith(b'{"items":' + items), asked
+        asked["cursor"] = answer.json()["nextCursor"]
+        if asked["cursor"] is None:
+            break
+        place = order.place(found[-1])
+    compiled = (listing.ROWS, listing.MATCHES, listing.RANKS, listing.SEEN_ROWS, shown.ROWS)
+    assert None not in [plan for query in compiled for plan in query.plans.values()]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("sort", listing.ORDERS)
+def test_a_search_is_what_a_plain_query_says_whatever_its_filters(offered, monkeypatch, sort, text):
+    monkeypatch.setattr(listing, "WALKED", 3)
+    typed, wanted = TEXTS[text]
+    for names in SHAPES:
+        asked = {"q": typed, "sort": sort, "limit": 2} | {name: FILTERS[name] for name in names}
+        check_search(asked, listing.ORDERS[sort], wanted)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("text", TEXTS)
+def test_and_whichever_way_is_taken(offered, monkeypatch, text, way):
+    monkeypatch.setattr(listing, "SEEN", 1)
+    for name, value in zip(("DENSE", "MARGIN"), WAYS[way], strict=True):
+        monkeypatch.setattr(listing, name, value)
+    typed, wanted = TEXTS[text]
+    for filters in ({}, {"category": "home_services", "minPrice": 10}):
+        check_search({"q": typed, "sort": "relevance", "limit": 2} | filters, listing.ORDERS["relevance"], wanted)
 
 
 @pytest.mark.parametrize("fields", [project.CATALOG.get("PROVIDER_FIELDS") or {}, PICTURED], ids=["plain", "pictured"])

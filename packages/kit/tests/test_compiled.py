@@ -9,7 +9,7 @@ from django.db.models.fields.tuple_lookups import TupleGreaterThan
 from tests.people.models import Thing
 
 from marketplace_kit import compiled
-from marketplace_kit.compiled import Compiled, Instances, prepared_cursor
+from marketplace_kit.compiled import Compiled, Instances, Sql, prepared_cursor
 from marketplace_kit.models import IdempotencyKey
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +91,28 @@ def test_columns_come_in_the_form_that_the_model_gives_them():
     assert query.rows(None, {"key": "k"}) == [({"A": "b"}, "k")]
 
 
+def around(how, values):
+    dear = Thing.objects.filter(price__gte=values["low"]).order_by("price", "id").values_list("name", "price")
+    return Sql.of(dear).then("LIMIT %s", values["most"]).select("name, count(*)", "WHERE name <> %s GROUP BY 1", "b")
+
+
+def test_what_a_queryset_cannot_say_is_said_around_it(things):
+    query = Compiled[None](around)
+
+    for low, most in ((0, 9), (1, 3), (9, 1)):
+        near = [thing.name for thing in things if thing.price >= low][:most]
+        found = query.rows(None, {"low": Decimal(low), "most": most})
+        assert sorted(found) == [(name, near.count(name)) for name in "ac" if name in near]
+    assert [plan is None for plan in query.plans.values()] == [False]
+
+
+def test_around_what_nothing_can_meet_nothing_is_asked(things, django_assert_num_queries):
+    query = Compiled[None](lambda how, v: Sql.of(Thing.objects.filter(id__in=[], **v).values_list()).select("count(*)"))
+
+    with django_assert_num_queries(0):
+        assert [query.rows(None, {"name": name}) for name in "ab"] == [[], []]
+
+
 @pytest.mark.parametrize(
     "build",
     [
@@ -99,8 +121,9 @@ def test_columns_come_in_the_form_that_the_model_gives_them():
     ],
     ids=["another shape", "another value"],
 )
-def test_a_query_that_hangs_on_its_values_is_asked_without(things, build, caplog):
-    query = Compiled[None](lambda how, values: listed(build(how, values)))
+@pytest.mark.parametrize("wrap", [lambda rows: rows, Sql.of], ids=["plain", "around"])
+def test_a_query_that_hangs_on_its_values_is_asked_without(things, build, wrap, caplog):
+    query = Compiled[None](lambda how, values: wrap(listed(build(how, values))))
 
     for name in "aba":
         assert query.rows(None, {"name": name}) == [*listed(build(None, {"name": name}))]

@@ -57,7 +57,7 @@ class ServiceAdmin(ReadOnly):
         found, _ = super().get_search_results(request, queryset, search_term)
         if not search_term or found.exists():
             return found, False
-        return search.as_asked(search_term).found_in(queryset), False
+        return search.Wanted.of(search.as_asked(search_term)).found_in(queryset), False
 
 
 @admin.register(ServiceFile)

@@ -11,16 +11,16 @@ how often the newest services match tells how many days should do, and where the
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, datetime
 from itertools import batched
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.core.exceptions import EmptyResultSet
-from django.db.models import Count, Max, Min, Q, QuerySet, prefetch_related_objects
+from django.db.models import FloatField, QuerySet, Value
+from django.db.models.functions import TruncDate
 
 from marketplace_kit.clock import now
-from marketplace_kit.compiled import Compiled
+from marketplace_kit.compiled import Compiled, Sql
 from marketplace_kit.pagination import (
     InvalidCursor,
     Keyset,
@@ -31,7 +31,7 @@ from marketplace_kit.pagination import (
 from marketplace_scheduling.models import Schedule
 
 from .models import Category, Service
-from .schemas import ServiceFilters
+from .schemas import BOUNDS, ServiceFilters
 from .search import Wanted, as_asked, forgiving
 
 ORDERS = {
@@ -48,10 +48,10 @@ DENSE = 0.2  # of them match: then walking on finds the newest ones sooner than 
 MARGIN = 1.5  # times as far back as it should take
 LOOKED_AT = 500  # services are asked for a free slot, for one page
 ASKED = 100  # of them at once: most pages are full before the end
-# What a service is placed by and asked for a free slot with.
-PLACED = ("created_at", "price", "rating_average", "rating_count", "provider", "schedule")
 
 type Span = tuple[datetime, datetime]
+type Values = Mapping[str, Any]
+type Place = tuple[Any, ...]  # of a service in an order: the values of the order's fields, the last its key
 
 
 class Spot(NamedTuple):
@@ -59,12 +59,12 @@ class Spot(NamedTuple):
 
     forgives: bool  # typing errors, as its first page found nothing without
     begun_at: datetime
-    place: Sequence[str]  # of the row before; empty at the start
+    place: Place  # of the row before; empty at the start
 
-    def at(self, order: Keyset, row: Service) -> str:
-        """The cursor of what follows `row`."""
+    def at(self, order: Keyset, place: Place) -> str:
+        """The cursor of what follows `place`."""
         how = "forgiving" if self.forgives else "exact"
-        return encode_cursor(order.name, how, self.begun_at.isoformat(), *order.place(row))
+        return encode_cursor(order.name, how, self.begun_at.isoformat(), *order.texts(place))
 
 
 def _spot(cursor: str | None, order: Keyset) -> Spot:
@@ -72,68 +72,35 @@ def _spot(cursor: str | None, order: Keyset) -> Spot:
         return Spot(False, now(), ())
     try:
         how, begun_at, *place = decode_cursor(cursor, order.name)
-        spot = Spot(how == "forgiving", datetime.fromisoformat(begun_at), place)
+        spot = Spot(how == "forgiving", datetime.fromisoformat(begun_at), _place(order, place))
     except ValueError as error:
         raise InvalidCursor from error
-    if spot.begun_at.tzinfo is None or not place:
+    if spot.begun_at.tzinfo is None:
         raise InvalidCursor
     return spot
+
+
+def _place(order: Keyset, texts: Sequence[str]) -> Place:
+    return order.values(Service.objects.annotate(relevance=Value(0.0, FloatField())), texts)
 
 
 def page_of(params: ServiceFilters) -> Slice[UUID]:
     """The keys of the listed services on the page that `params` ask for. InvalidField at `query/cursor`."""
     text, free = params.q or None, params.free
-    order = _order(params.sort, text)
+    branch = None if params.category is None else tuple(Category.objects.branch(params.category))
+    asked = Asked(_order(params.sort, text), branch)
     if text is None and free is None:
-        return _filtered(params, order)
-    rows = Service.objects.listed().bounded(params.bounds)
-    if params.category is not None:
-        rows = rows.in_category(params.category)
-    spot = _spot(params.cursor, order)
+        return _filtered(params, asked)
+    spot = _spot(params.cursor, asked.order)
     look_at = params.limit if free is None else LOOKED_AT
-    spot, found = _find(rows, order, text, spot, look_at + 1)
+    spot, found = _find(asked, params.bounds, text, spot, look_at + 1)
     seen = found[:look_at]
     shown = (seen if free is None else _with_free_slot(seen, *free, params.limit))[: params.limit]
     if not seen:
         return Slice([], None)
     # A page that is full ends with what it shows; one that is not, with what was looked at in vain.
     last = shown[-1] if len(shown) == params.limit else seen[-1]
-    return Slice([service.pk for service in shown], None if last is found[-1] else spot.at(order, last))
-
-
-class Filtered(NamedTuple):
-    """On what the SQL of a list hangs, beside the names of what it is filtered by."""
-
-    order: Keyset
-    limit: int
-    categories: tuple[int, ...] | None
-
-
-def _rows(asked: Filtered, values: Mapping[str, Any]) -> QuerySet[Any, Any]:
-    """The places of the services that are left by filters; behind a place where `values` have the order's fields."""
-    order = asked.order
-    rows = Service.objects.listed().bounded({name: values[name] for name in values if name not in order.fields})
-    if asked.categories is not None:
-        rows = rows.in_categories(asked.categories)
-    is_later = order.fields[0] in values
-    places = order.beyond(rows, [values[name] for name in order.fields]) if is_later else rows
-    return places.order_by(*order.order).values_list(*order.fields)[: asked.limit]
-
-
-ROWS = Compiled(_rows)
-
-
-def _filtered(params: ServiceFilters, order: Keyset) -> Slice[UUID]:
-    """A list without a text and without a span: nothing is asked for more often."""
-    values = {lookup: value for lookup, value in params.bounds.items() if value is not None}
-    if params.cursor is not None:
-        place = order.values(Service.objects.all(), decode_cursor(params.cursor, order.name))
-        values |= zip(order.fields, place, strict=True)
-    branch = None if params.category is None else tuple(Category.objects.branch(params.category))
-    found = ROWS.rows(Filtered(order, params.limit + 1, branch), values)
-    shown = found[: params.limit]
-    more = encode_cursor(order.name, *order.texts(shown[-1])) if len(found) > len(shown) else None
-    return Slice([row[-1] for row in shown], more)
+    return Slice([place[-1] for place in shown], None if last is found[-1] else spot.at(asked.order, last))
 
 
 def _order(sort: str | None, text: str | None) -> Keyset:
@@ -142,90 +109,166 @@ def _order(sort: str | None, text: str | None) -> Keyset:
     return ORDERS[sort]
 
 
-def _with_free_slot(found: Sequence[Service], start: datetime, end: datetime, limit: int) -> list[Service]:
+def _with_free_slot(found: Sequence[Place], start: datetime, end: datetime, limit: int) -> list[Place]:
     """Those with a free slot, until there are so many."""
-    free: list[Service] = []
+    free: list[Place] = []
     for asked in batched(found, ASKED, strict=False):
-        prefetch_related_objects(asked, "schedule")
-        schedules = [(service.schedule, service.provider_id) for service in asked]
-        keys = Schedule.objects.with_free_slot(schedules, start, end)
-        free += [service for service in asked if service.schedule_id in keys]
+        services = Service.objects.scheduled([place[-1] for place in asked])
+        keys = Schedule.objects.with_free_slot([(one.schedule, one.provider_id) for one in services], start, end)
+        known = {service.pk for service in services if service.schedule_id in keys}
+        free += [place for place in asked if place[-1] in known]
         if len(free) >= limit:
             break
     return free
 
 
-def _find(
-    rows: QuerySet[Service], order: Keyset, text: str | None, spot: Spot, count: int
-) -> tuple[Spot, list[Service]]:
-    """The first `count` rows behind the spot; at the start it may turn out that typing errors are to be forgiven."""
+# --- without a text ---
+
+
+class Asked(NamedTuple):
+    """On what the SQL of a list hangs, beside the names of its values."""
+
+    order: Keyset
+    categories: tuple[int, ...] | None
+    limit: int = 0
+    walks: bool = False  # by the index of the order, and not by the text's
+
+
+LOOKUPS = (*BOUNDS, "created_at__gte", "created_at__lte", "offered_on__gte")
+
+
+def _left(asked: Asked, values: Values) -> QuerySet[Service]:
+    """The listed services that meet the lookups among `values`, behind a place where those have the order's fields."""
+    rows = Service.objects.listed().alias(offered_on=TruncDate("created_at", tzinfo=UTC))
+    rows = rows.filter(**{name: values[name] for name in LOOKUPS if name in values})
+    if asked.categories is not None:
+        rows = rows.in_categories(asked.categories)
+    order = asked.order
+    is_later = order.fields[0] in values
+    return order.beyond(rows, [values[name] for name in order.fields]) if is_later else rows
+
+
+def _rows(asked: Asked, values: Values) -> QuerySet[Any, Place]:
+    order = asked.order
+    return _left(asked, values).order_by(*order.order).values_list(*order.fields)[: asked.limit]
+
+
+ROWS = Compiled(_rows)
+
+
+def _filtered(params: ServiceFilters, asked: Asked) -> Slice[UUID]:
+    """A list without a text and without a span: nothing is asked for more often."""
+    order, values = asked.order, params.bounds
+    if params.cursor is not None:
+        values |= _behind(order, _place(order, decode_cursor(params.cursor, order.name)))
+    found = ROWS.rows(asked._replace(limit=params.limit + 1), values)
+    shown = found[: params.limit]
+    more = encode_cursor(order.name, *order.texts(shown[-1])) if len(found) > len(shown) else None
+    return Slice([place[-1] for place in shown], more)
+
+
+def _behind(order: Keyset, place: Place) -> Values:
+    return dict(zip(order.fields, place, strict=True)) if place else {}
+
+
+# --- with a text ---
+
+
+def _find(asked: Asked, bounds: Values, text: str | None, spot: Spot, count: int) -> tuple[Spot, list[Place]]:
+    """The first `count` places behind the spot; at the start it may turn out that typing errors are to be forgiven."""
+    values = {**bounds, **_behind(asked.order, spot.place)}
     if text is None:
-        following = _behind(rows, order, spot).only(*PLACED)
-        return spot, [*following.order_by(*order.order)[:count]]
+        return spot, ROWS.rows(asked._replace(limit=count), values)
     if spot.forgives:
         wanted = forgiving(text, spot.begun_at)
-        return spot, _matches(wanted, rows, order, spot, count) if wanted else []
-    exact = as_asked(text)
-    found = _matches(exact, rows, order, spot, count)
-    if found or spot.place or _matches(exact, Service.objects.listed(), ORDERS["newest"], spot, 1):
+        return spot, _matches(asked, values | wanted, spot, count) if wanted else []
+    found = _matches(asked, values | as_asked(text), spot, count)
+    if found or spot.place or _is_there(text):
         return spot, found
-    return _find(rows, order, text, spot._replace(forgives=True), count)
+    return _find(asked, bounds, text, spot._replace(forgives=True), count)
 
 
-def _matches(wanted: Wanted, rows: QuerySet[Service], order: Keyset, spot: Spot, count: int) -> list[Service]:
-    """The first `count` rows behind the spot that match."""
-    look = _by_relevance if order is ORDERS["relevance"] else _in_order
-    try:
-        return look(wanted, rows, order, spot, count)
-    except EmptyResultSet:  # Django sees that no row can meet the filters: a category that is not there
-        return []
+def _matches(asked: Asked, values: Values, spot: Spot, count: int) -> list[Place]:
+    """The first `count` places behind the spot that match."""
+    if asked.order is ORDERS["relevance"]:
+        return _by_relevance(asked, values, spot, count)
+    return _in_order(asked, values, count)
 
 
-def _in_order(wanted: Wanted, rows: QuerySet[Service], order: Keyset, spot: Spot, count: int) -> list[Service]:
+def _is_there(text: str) -> bool:
+    """Whether a listed service matches `text` as asked, whatever it is filtered by."""
+    return bool(_in_order(Asked(ORDERS["newest"], None), as_asked(text), 1))
+
+
+def _in_order(asked: Asked, values: Values, count: int) -> list[Place]:
     """By what stands in an index."""
-    following = _behind(rows, order, spot)
-    found = _walk(wanted, following, order).then(f"WHERE hit ORDER BY {_sql(order)} LIMIT %s", count).rows()
-    if len(found) == count:
-        return found
-    return Sql.fenced(wanted.found_in(following)).then(f"ORDER BY {_sql(order)} LIMIT %s", count).rows()
+    values = {**values, "walked": WALKED, "count": count}
+    found = MATCHES.rows(asked._replace(walks=True), values)
+    return found if len(found) == count else MATCHES.rows(asked, values)
 
 
-def _by_relevance(wanted: Wanted, rows: QuerySet[Service], order: Keyset, spot: Spot, count: int) -> list[Service]:
+def _in_their_order(asked: Asked, values: Values) -> Sql:
+    """Of the next rows in this order those that match, or of all matches the next in this order."""
+    order, rows, wanted = asked.order, _left(asked, values), Wanted.of(values)
+    if asked.walks:
+        told = wanted.told_in(rows).order_by(*order.order).values_list(*order.fields, "hit")
+        found, condition = Sql.of(told).then("LIMIT %s", values["walked"]), "WHERE hit"
+    else:
+        found, condition = Sql.of(wanted.found_in(rows).values_list(*order.fields)).then("OFFSET 0"), ""
+    ordered = f"{condition} ORDER BY {_sql(order)} LIMIT %s"
+    return found.select(", ".join(order.fields), ordered, values["count"])
+
+
+MATCHES = Compiled(_in_their_order)
+
+
+def _sql(order: Keyset) -> str:
+    return ", ".join(f"{name} {'DESC' if order.falling else 'ASC'}" for name in order.fields)
+
+
+# --- by relevance ---
+
+
+def _by_relevance(asked: Asked, values: Values, spot: Spot, count: int) -> list[Place]:
     """The best of the newest RANKED matches."""
+    values = {**values, "ranked": RANKED, "count": count}
     if spot.place:  # what has come since would push others out of the newest ones
-        rows = rows.filter(created_at__lte=spot.begun_at)
-    found: list[Service] = []
-    for newest in _newest_matches(wanted, rows):
-        candidates = newest.then(f"ORDER BY {_sql(ORDERS['newest'])} LIMIT %s", RANKED).counted()
-        if spot.place:
-            values = order.values(wanted.ranked(rows), spot.place)
-            candidates = candidates.then("WHERE (relevance, id) < (%s::float8, %s)", *values)
-        found = candidates.then(f"ORDER BY {_sql(order)} LIMIT %s", count).rows()
-        if found and found[0].counted == RANKED:  # type: ignore[attr-defined]  # a column of the statement
+        values["created_at__lte"] = spot.begun_at
+    found: list[Place] = []
+    for way, since in _ways(asked._replace(order=ORDERS["newest"]), values):
+        found = RANKS.rows(way, values | since)
+        if found and found[0][-1] == RANKED:
             break
-    return found
+    return [row[:-1] for row in found]
 
 
-def _newest_matches(wanted: Wanted, rows: QuerySet[Service]) -> Iterator["Sql"]:
-    """Ways to those that match, with their relevance: to the newest ones by guess, and then to all."""
-    seen = _seen(wanted, rows)
-    since = _since(seen)
+def _ways(newest: Asked, values: Values) -> Iterator[tuple[Asked, dict[str, Any]]]:
+    """Ways to those that match: to the newest ones by guess, and then to all."""
+    seen = _seen(newest, values)
+    since = seen.since
     if since is not None:
-        recent = rows.filter(created_at__gte=since)
-        yield _walked(wanted, recent) if seen.is_dense else _looked_up(wanted, rows, since.date())
-    yield _walked(wanted, rows) if seen.is_dense and since is None else _looked_up(wanted, rows, None)
+        by_index: dict[str, Any] = {"offered_on__gte": since.date()}
+        yield (newest._replace(walks=True), {"created_at__gte": since}) if seen.is_dense else (newest, by_index)
+    yield newest._replace(walks=seen.is_dense and since is None), {}
 
 
-def _walked(wanted: Wanted, rows: QuerySet[Service]) -> "Sql":
-    """By the index of the order, looking at each row."""
-    told = wanted.told_in_ranks(rows).order_by(*ORDERS["newest"].order)
-    return Sql.fenced(told).then("WHERE relevance IS NOT NULL")
+def _ranks(newest: Asked, values: Values) -> Sql:
+    """The best of the newest matches, and how many of those there are."""
+    rows, wanted = _left(newest, values), Wanted.of(values)
+    if newest.walks:
+        told = wanted.told_in_ranks(rows).order_by(*newest.order.order)
+    else:
+        told = wanted.ranked(wanted.found_in(rows))
+    matches = Sql.of(told.values_list("created_at", "relevance", "id")).then("OFFSET 0")
+    which = f"WHERE relevance IS NOT NULL ORDER BY {_sql(newest.order)} LIMIT %s"
+    found = matches.select("*", which, values["ranked"]).select("relevance, id, count(*) OVER () AS counted")
+    if "relevance" in values:
+        behind = "WHERE (relevance, id) < (%s::float8, %s)"
+        found = found.select("*", behind, values["relevance"], values["id"])
+    return found.then(f"ORDER BY {_sql(ORDERS['relevance'])} LIMIT %s", values["count"])
 
 
-def _looked_up(wanted: Wanted, rows: QuerySet[Service], day: date | None) -> "Sql":
-    """By the text's index."""
-    found = wanted.found_in(rows) if day is None else wanted.found_since(rows, day)
-    return Sql.fenced(wanted.ranked(found))
+RANKS = Compiled(_ranks)
 
 
 class Seen(NamedTuple):
@@ -235,66 +278,36 @@ class Seen(NamedTuple):
     hits: int
     newest: datetime | None
     oldest: datetime | None
+    first: datetime | None  # of all that are listed
 
     @property
     def is_dense(self) -> bool:
         return self.hits > DENSE * self.total
 
+    @property
+    def since(self) -> datetime | None:
+        """From when on there should be RANKED matches, if older services match as often as the newest do.
 
-def _seen(wanted: Wanted, rows: QuerySet[Service]) -> Seen:
-    walked = wanted.told_in(rows).order_by(*ORDERS["newest"].order)[:SEEN]
-    total, hits = Count("pk"), Count("pk", filter=Q(hit=True))
-    return Seen(**walked.aggregate(total=total, hits=hits, newest=Max("created_at"), oldest=Min("created_at")))
-
-
-def _since(seen: Seen) -> datetime | None:
-    """From when on there should be RANKED matches, if older services match as often as the newest do.
-
-    None where that is most of the time: then leaving the rest out is not worth looking at the days.
-    """
-    if seen.total < SEEN or not seen.hits or seen.newest is None or seen.oldest is None:
-        return None
-    reach = (seen.newest - seen.oldest) * (RANKED / seen.hits) * MARGIN
-    first: datetime = Service.objects.listed().aggregate(first=Min("created_at"))["first"]
-    return seen.newest - reach if 3 * reach < seen.newest - first else None
+        None where that is most of the time: then leaving the rest out is not worth looking at the days.
+        """
+        if self.total < SEEN or not self.hits or not (self.newest and self.oldest and self.first):
+            return None
+        reach = (self.newest - self.oldest) * (RANKED / self.hits) * MARGIN
+        return self.newest - reach if 3 * reach < self.newest - self.first else None
 
 
-def _walk(wanted: Wanted, rows: QuerySet[Service], order: Keyset) -> "Sql":
-    """The next rows in this order, each with `hit`."""
-    return Sql.of(wanted.told_in(rows).order_by(*order.order)[:WALKED])
+def _seen(newest: Asked, values: Values) -> Seen:
+    for row in SEEN_ROWS.rows(newest, {**values, "seen": SEEN}):
+        return Seen(*row)
+    return Seen(0, 0, None, None, None)  # where no row can meet the filters
 
 
-def _behind(rows: QuerySet[Service], order: Keyset, spot: Spot) -> QuerySet[Service]:
-    return order.behind(rows, spot.place) if spot.place else rows
+def _seen_rows(newest: Asked, values: Values) -> Sql:
+    told = Wanted.of(values).told_in(_left(newest, values)).order_by(*newest.order.order)
+    walked = Sql.of(told.values_list("created_at", "hit")).then("LIMIT %s", values["seen"])
+    first = Sql.of(Service.objects.listed().order_by("created_at").values_list("created_at")[:1])
+    told_of_them = "count(*), count(*) FILTER (WHERE hit), max(created_at), min(created_at)"
+    return walked.select(f"{told_of_them}, ({first.text})")
 
 
-def _sql(order: Keyset) -> str:
-    return ", ".join(f"{name} {'DESC' if order.falling else 'ASC'}" for name in order.fields)
-
-
-class Sql(NamedTuple):
-    """A query on what another one finds, which QuerySets can't say."""
-
-    text: str
-    params: tuple[Any, ...]
-
-    @classmethod
-    def of(cls, rows: QuerySet[Service]) -> Self:
-        """The keys of `rows`, what they are placed by, and their annotations."""
-        return cls(*rows.only(*PLACED).query.sql_with_params())
-
-    @classmethod
-    def fenced(cls, rows: QuerySet[Service]) -> Self:
-        """The same, found in the way that is best for all of them, whatever is done with them then."""
-        text, params = cls.of(rows)
-        return cls(f"{text} OFFSET 0", params)
-
-    def counted(self) -> Self:
-        """With `counted` in each row: how many there are."""
-        return type(self)(f"SELECT *, count(*) OVER () AS counted FROM ({self.text}) AS found", self.params)  # noqa: S608
-
-    def then(self, more: str, *params: Any) -> Self:
-        return type(self)(f"SELECT * FROM ({self.text}) AS found {more}", (*self.params, *params))  # noqa: S608
-
-    def rows(self) -> list[Service]:
-        return list(Service.objects.raw(self.text, self.params))
+SEEN_ROWS = Compiled(_seen_rows)

@@ -157,9 +157,10 @@ class ServiceQuerySet(models.QuerySet["Service"]):
         """Those that are filed under one of these."""
         return self.filter(category__in=keys)
 
-    def bounded(self, bounds: dict[str, Any]) -> Self:
-        """Those that meet all of these lookups; one whose value is None bounds nothing."""
-        return self.filter(**{lookup: value for lookup, value in bounds.items() if value is not None})
+    def scheduled(self, keys: Sequence[UUID]) -> Self:
+        """Those of these keys with their schedules, and without their texts."""
+        rows = self.filter(pk__any_of=keys).select_related("schedule")
+        return rows.defer("title", "description", "category_words")
 
     def with_details(self) -> Self:
         """All that a service shows, in one query for the rows and one for their images."""

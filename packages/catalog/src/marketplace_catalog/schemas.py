@@ -119,6 +119,16 @@ class ChangeService(CreateService):
     """What of a service changes; a missing field stays."""
 
 
+# Lookups that a service must meet, and the parameters that say so.
+BOUNDS = {
+    "currency": "currency",
+    "price__gte": "min_price",
+    "price__lte": "max_price",
+    "provider": "provider_id",
+    "rating_average__gte": "min_rating",
+}
+
+
 class ServiceFilters(PageParams):
     """Which services, and in what order."""
 
@@ -163,13 +173,7 @@ class ServiceFilters(PageParams):
     @property
     def bounds(self) -> dict[str, Any]:
         """What a service must meet, as lookups."""
-        return {
-            "currency": self.currency,
-            "price__gte": self.min_price,
-            "price__lte": self.max_price,
-            "provider": self.provider_id,
-            "rating_average__gte": self.min_rating,
-        }
+        return {lookup: value for lookup, name in BOUNDS.items() if (value := getattr(self, name)) is not None}
 
     @property
     def free(self) -> tuple[datetime, datetime] | None:

@@ -2,10 +2,10 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, Self
 
 from django.contrib.postgres.search import SearchQuery, SearchRank, SearchVectorField
 from django.db import connection
@@ -23,13 +23,15 @@ from django.db.models import (
     When,
 )
 from django.db.models.expressions import Col
-from django.db.models.functions import Cast, TruncDate
+from django.db.models.functions import Cast
 
 from .models import Service
 
 # PostgreSQL's `simple` knows no language: no word is dropped as too common, none is cut to a stem. The catalog is in
 # many languages, often within one text, and rules for one of them lose words of the others.
 CONFIG = "simple"
+type Texts = dict[str, str]  # what is searched for, by how it is meant
+
 MOST_TYPED, MOST_ALIKE = 10, 8  # words of a text that may be misspelt, and what one of them may stand for
 
 
@@ -51,6 +53,11 @@ class Wanted:
 
     queries: Sequence[SearchQuery]
 
+    @classmethod
+    def of(cls, texts: Mapping[str, Any]) -> Self:
+        """What these texts mean, or what stands for them; other names among them mean nothing."""
+        return cls([query(texts[name]) for name, query in _MEANINGS.items() if name in texts])
+
     def condition(self) -> Q:
         return Q(*(Q(search=query) for query in self.queries))
 
@@ -58,19 +65,15 @@ class Wanted:
         """Those of `rows` that match."""
         return rows.alias(search=SearchColumn()).filter(self.condition())
 
-    def found_since(self, rows: QuerySet[Service], day: date) -> QuerySet[Service]:
-        """Those that match and were offered on that day (in UTC) or later: the text's index knows both."""
-        return self.found_in(rows.alias(offered_on=TruncDate("created_at", tzinfo=UTC)).filter(offered_on__gte=day))
-
-    def told_in(self, rows: QuerySet[Service]) -> QuerySet[Service]:
+    def told_in(self, rows: QuerySet[Service]) -> QuerySet[Any]:
         """All of `rows`, with `hit`: whether it matches."""
         return rows.alias(search=SearchColumn()).annotate(hit=ExpressionWrapper(self.condition(), BooleanField()))
 
-    def ranked(self, rows: QuerySet[Service]) -> QuerySet[Service]:
+    def ranked(self, rows: QuerySet[Service]) -> QuerySet[Any]:
         """With `relevance`, the higher the better: by where the words stand, how often and how close together."""
         return rows.annotate(relevance=self._rank())
 
-    def told_in_ranks(self, rows: QuerySet[Service]) -> QuerySet[Service]:
+    def told_in_ranks(self, rows: QuerySet[Service]) -> QuerySet[Any]:
         """All of `rows`, with `relevance`: None where it does not match."""
         told = Case(When(self.condition(), then=self._rank()))
         return rows.alias(search=SearchColumn()).annotate(relevance=told)
@@ -80,12 +83,12 @@ class Wanted:
         return Cast(SearchRank(SearchColumn(), self.queries[0]), FloatField())
 
 
-def as_asked(text: str) -> Wanted:
+def as_asked(text: str) -> Texts:
     """The words of `text` in any order, what it has in quotes as it stands there, without what has a `-` before it."""
-    return Wanted((_websearch(text),))
+    return {"exact": text}
 
 
-def forgiving(text: str, known_at: datetime) -> Wanted | None:
+def forgiving(text: str, known_at: datetime) -> Texts | None:
     """The same with its typing errors forgiven: a word also means those that begin with it or are nearly it.
 
     Words are compared with those that were known at `known_at`, so that the pages of one list mean the same. What is
@@ -95,15 +98,22 @@ def forgiving(text: str, known_at: datetime) -> Wanted | None:
     meanings = _alike(loose, known_at)
     if not 0 < len(meanings) <= MOST_TYPED:
         return None
-    query = " & ".join(f"({' | '.join(map(_quoted, words))})" for words in meanings)
-    wanted = SearchQuery(query, config=CONFIG, search_type="raw")
-    return Wanted((wanted, _websearch(exact)) if re.search(r"\w", exact) else (wanted,))
+    wanted = {"loose": " & ".join(f"({' | '.join(map(_quoted, words))})" for words in meanings)}
+    return wanted | as_asked(exact) if re.search(r"\w", exact) else wanted
 
 
-def _websearch(text: str) -> SearchQuery:
-    plain = Func(Value(text, output_field=TextField()), function="marketplace_catalog_plain")
+def _loose(query: Any) -> SearchQuery:
+    return SearchQuery(query, config=CONFIG, search_type="raw")
+
+
+def _exact(text: Any) -> SearchQuery:
+    typed = text if isinstance(text, Expression) else Value(text)
+    plain = Func(typed, function="marketplace_catalog_plain", output_field=TextField())
     return SearchQuery(plain, config=CONFIG, search_type="websearch")
 
+
+# A query's own language, and what people type: by which a service is ranked, if there are both, comes first.
+_MEANINGS = {"loose": _loose, "exact": _exact}
 
 # What has a meaning of its own in a search: "a phrase", -"a phrase", -word, and the word `or`.
 _SPECIAL = re.compile(r'-?"[^"]*"?|(?<!\S)-\S+|(?<!\S)or(?!\S)', re.IGNORECASE)

@@ -7,6 +7,8 @@ is built with the values too, and unless both say the same, that shape is asked 
     DEAR = Compiled(lambda limit, values: Service.objects.filter(price__gte=values["low"]).values_list("id")[:limit])
     DEAR.rows(20, {"low": Decimal(5)})
 
+What a QuerySet can't say is said around it, by `Sql`.
+
 What is looked up by its key can be `prepared`, too, so that PostgreSQL plans it once for each connection, where
 DATABASES has `prepare_threshold`: planning five joins takes longer than following them. What is filtered should not
 be: which index is best depends on the values.
@@ -14,7 +16,7 @@ be: which index is best depends on the values.
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import structlog
 from django.core.exceptions import EmptyResultSet
@@ -55,14 +57,33 @@ class AnyOf(Lookup):
         return f"{left} = ANY {right if right.startswith('(') else f'({right})'}", (*left_params, *right_params)
 
 
+class Sql(NamedTuple):
+    """A statement around a QuerySet, and its parameters in their order. Columns come as the driver gives them."""
+
+    text: str
+    params: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, rows: QuerySet[Any, Row]) -> Self:
+        return cls(*rows.query.sql_with_params())
+
+    def then(self, more: str, *params: Any) -> Self:
+        """The statement with more at its end."""
+        return type(self)(f"{self.text} {more}", (*self.params, *params))
+
+    def select(self, columns: str, more: str = "", *params: Any) -> Self:
+        """These columns of what the statement finds."""
+        return type(self)(f"SELECT {columns} FROM ({self.text}) AS found", self.params).then(more, *params)  # noqa: S608
+
+
 class Compiled[How: Hashable]:
-    """A query as `build(how, values)` makes it, which returns a `values_list`.
+    """A query as `build(how, values)` makes it, which returns a `values_list` or an `Sql` around one.
 
     How it is built may depend on `how` and on which names `values` has, and not on the values.
     """
 
     def __init__(
-        self, build: Callable[[How, Values], QuerySet[Any, Row]], *, prepared: bool = False, ending: str = ""
+        self, build: Callable[[How, Values], QuerySet[Any, Row] | Sql], *, prepared: bool = False, ending: str = ""
     ) -> None:
         """`ending` stands behind the SQL: FOR KEY SHARE, which a QuerySet has no word for."""
         self._build = build
@@ -82,7 +103,10 @@ class Compiled[How: Hashable]:
         return plan.rows(values, prepared_cursor() if self._prepared else connection.cursor())
 
     def _plan(self, how: How, values: Values) -> "_Plan":
-        return _plan(self._build(how, values), self._ending)
+        try:
+            return _plan(self._build(how, values), self._ending)
+        except EmptyResultSet:
+            return _Plan("", (), ())
 
     def _learn(self, shape: Hashable, how: How, values: Values) -> "_Plan | None":
         plan = self._plan(how, {name: Later(name) for name in values})
@@ -141,12 +165,11 @@ class _Plan:
         return tuple(values)
 
 
-def _plan(rows: QuerySet[Any, Row], ending: str) -> _Plan:
+def _plan(rows: QuerySet[Any, Row] | Sql, ending: str) -> _Plan:
+    if isinstance(rows, Sql):
+        return _Plan(*rows, ())
     compiler = rows.query.get_compiler(connection=connection)
-    try:
-        sql, params = compiler.as_sql()
-    except EmptyResultSet:
-        return _Plan("", (), ())
+    sql, params = compiler.as_sql()
     found = compiler.get_converters([column for column, *_ in compiler.select])
     each = ((place, convert, column) for place, (converts, column) in found.items() for convert in converts)
     return _Plan(f"{sql} {ending}".rstrip(), tuple(params), tuple(each))
