@@ -4,7 +4,11 @@ from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.forms import model_to_dict
+from tests.people.models import Person
 
+from marketplace_catalog import scope
 from marketplace_catalog.models import Service
 from marketplace_catalog.testing import make_service
 from marketplace_kit import clock
@@ -52,6 +56,32 @@ def test_a_date_is_written_as_one(service, provider, sign_in, date):
 
     for answer in (sign_in(provider).put(path, {"windows": []}), sign_in(provider).delete(path)):
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "path/date"), answer.content
+
+
+WHO = {"nobody": None, "its provider": "provider", "another": "customer", "staff": "staff"}
+STATES = {"listed": {}, "inactive": {"is_active": False}, "deleted": {"deleted_at": clock.now()}}
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("who", WHO)
+def test_its_times_are_for_whom_the_service_is(service, provider, customer, sign_in, rf, who, state):
+    staff = Person.objects.create(login="staff", is_staff=True)
+    Service.objects.filter(pk=service.pk).update(**STATES[state])
+    reader = {"provider": provider, "customer": customer, "staff": staff}.get(WHO[who])
+    request = rf.get("/")
+    request.user = reader or AnonymousUser()
+
+    readable = Service.objects.visible_to(reader).select_related("schedule").filter(pk=service.pk).first()
+
+    assert (readable is None) is (state == "deleted" or (state == "inactive" and who in ("nobody", "another")))
+    assert sign_in(reader).get(f"/api/services/{service.pk}/slots/explain?start=2027-01-04T00:00:00Z").status_code == (
+        404 if readable is None else 200
+    )
+    if readable is not None:
+        found = scope.scheduled(request, service.pk)
+        assert model_to_dict(found.schedule) == model_to_dict(readable.schedule)
+        assert {name: getattr(found, name) for name in scope.OWN} == {n: getattr(readable, n) for n in scope.OWN}
+    assert None not in scope.ROWS.plans.values()
 
 
 def test_only_its_provider_sets_one(service, monday, customer, sign_in, django_user_model):

@@ -11,7 +11,7 @@ from tests.people.models import Person
 from marketplace_catalog import listing, shown
 from marketplace_catalog.models import Service, ServiceFile
 from marketplace_catalog.schemas import Service as Shown
-from marketplace_catalog.schemas import ServiceFilters
+from marketplace_catalog.schemas import ServiceFilters, Slots
 from marketplace_catalog.search import Wanted
 from marketplace_catalog.testing import make_service
 from marketplace_kit.clock import now
@@ -19,6 +19,7 @@ from marketplace_kit.pagination import Page, paginate
 from marketplace_kit.renderer import to_json
 from marketplace_kit.testing import JsonClient
 from marketplace_media.models import File
+from marketplace_scheduling import actions as scheduling
 
 PICTURED = {"first_name": "provider__first_name", "last_name": "provider__last_name", "avatar_key": "provider__login"}
 
@@ -151,6 +152,22 @@ def test_one_service_is_what_the_schema_says(offered, settings, fields):
         assert quick.content == plain.content
         assert quick["ETag"] == plain["ETag"]
     assert None not in shown.ROWS.plans.values()
+
+
+def test_slots_are_what_the_schema_says(offered, provider):
+    service = offered[0]
+    start = now() + timedelta(hours=1)
+    end = start + timedelta(days=31)
+    scheduling.reserve(service.schedule, provider.pk, service.free_slots(start, end)[3].start)
+    span = {"from": start.isoformat(), "to": end.isoformat()}
+
+    answer = JsonClient().get(f"/api/services/{service.pk}/slots", query_params=span)
+
+    free = service.free_slots(start, end)
+    items = [{"start": begins, "end": ends} for begins, ends in free]
+    told = Slots.model_validate({"timezone": service.schedule.timezone, "items": items})
+    assert len(items) > 100
+    assert answer.content == to_json(told.model_dump(by_alias=True))
 
 
 def test_who_finds_nothing_asks_for_nothing(db, django_assert_num_queries):

@@ -1,5 +1,6 @@
 """`/services/{id}/slots` and `/services/{id}/availability`: when a service can be had, and why not."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from ninja import Query, Status
 
 from marketplace_kit.exceptions import InvalidField, NotFound
 from marketplace_kit.pagination import Whole
-from marketplace_kit.renderer import answered
+from marketplace_kit.renderer import answered, in_utc
 from marketplace_kit.routing import Router, refuses
 from marketplace_kit.users import user_of
 
@@ -28,9 +29,10 @@ def list_slots(request: HttpRequest, service_id: UUID, span: Query[schemas.SlotS
     if span.end - span.start > LONGEST_SPAN:
         raise InvalidField("query/to", "span_too_long", "The span may be 31 days long at the most.")
     service = scheduled(request, service_id)
-    free = service.free_slots(span.start, span.end)
+    length = timedelta(minutes=service.schedule.duration)
+    starts = (start.replace(tzinfo=None) for start in service.free_starts(span.start, span.end))
     # Hundreds of them: what comes out of the engine is what the schema says.
-    items = [{"start": start, "end": end} for start, end in free]
+    items = in_utc([{"start": start, "end": start + length} for start in starts])
     return answered({"timezone": service.schedule.timezone, "items": items})
 
 

@@ -183,7 +183,8 @@ def _find(asked: Asked, bounds: Values, text: str | None, spot: Spot, count: int
         wanted = forgiving(text, spot.begun_at)
         return spot, _matches(asked, values | wanted, spot, count) if wanted else []
     found = _matches(asked, values | as_asked(text), spot, count)
-    if found or spot.place or _is_there(text):
+    is_filtered = bool(bounds) or asked.categories is not None
+    if found or spot.place or (is_filtered and _is_there(text)):
         return spot, found
     return _find(asked, bounds, text, spot._replace(forgives=True), count)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Self, override
+from typing import Any, Literal, Self, override
 from uuid import UUID
 
 from django.conf import settings
@@ -127,6 +127,16 @@ class Rating:
     count: int
 
 
+type ViewerKind = Literal["anybody", "user", "staff"]
+
+
+def viewer_kind(user: AbstractBaseUser | None) -> ViewerKind:
+    """What it hangs on which services somebody may read."""
+    if user is None:
+        return "anybody"
+    return "staff" if is_staff(user) else "user"
+
+
 class ServiceQuerySet(models.QuerySet["Service"]):
     def live(self) -> Self:
         """Those that are not deleted."""
@@ -138,11 +148,13 @@ class ServiceQuerySet(models.QuerySet["Service"]):
 
     def visible_to(self, user: AbstractBaseUser | None) -> Self:
         """Those that this user may read: the listed ones, his own, and for staff all that are not deleted."""
-        if user is None:
+        return self.readable(viewer_kind(user), None if user is None else user.pk)
+
+    def readable(self, kind: ViewerKind, user_id: Any) -> Self:
+        """The same for a kind of viewer and his key."""
+        if kind == "anybody":
             return self.listed()
-        if is_staff(user):
-            return self.live()
-        return self.live().filter(Q(is_active=True) | Q(provider=user.pk))
+        return self.live() if kind == "staff" else self.live().filter(Q(is_active=True) | Q(provider=user_id))
 
     def offered_by(self, user_id: Any) -> Self:
         return self.filter(provider=user_id)
@@ -273,6 +285,10 @@ class Service(models.Model):
     def free_slots(self, start: datetime, end: datetime) -> Sequence[tuple[datetime, datetime]]:
         """Every slot that starts in the span and that a booking would take now; none while it is inactive."""
         return self.schedule.free_slots(self.provider_id, start, end) if self.is_bookable else []
+
+    def free_starts(self, start: datetime, end: datetime) -> Sequence[datetime]:
+        """Where those slots start."""
+        return self.schedule.free_starts(self.provider_id, start, end) if self.is_bookable else []
 
     def explain(self, start: datetime) -> list[str]:
         """Every reason why `start` can't be booked now; a naive one is what the service's own clock shows."""

@@ -39,6 +39,11 @@ def _encodable(value: Any) -> Any:
     return value
 
 
+def in_utc(value: Any) -> orjson.Fragment:
+    """`value` as a part of an answer; its times are naive, in UTC, which takes a quarter of the time for aware ones."""
+    return orjson.Fragment(orjson.dumps(value, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z))
+
+
 def answered(value: Any) -> HttpResponse:
     """The answer that an endpoint may return in place of a value, where it has done what its schema says itself."""
     return HttpResponse(to_json(value), content_type="application/json; charset=utf-8")

@@ -136,13 +136,20 @@ class Schedule(models.Model):
         self, provider_id: UserId, start: datetime, end: datetime, *, now: datetime | None = None
     ) -> list[Slot]:
         """Every slot that starts in the span and that `reserve` would take now, ascending; two queries."""
+        length = timedelta(minutes=self.duration)
+        return [Slot(at, at + length) for at in self.free_starts(provider_id, start, end, now=now)]
+
+    def free_starts(
+        self, provider_id: UserId, start: datetime, end: datetime, *, now: datetime | None = None
+    ) -> list[datetime]:
+        """Where those slots start."""
         now, rules = now or clock.now(), self.rules()
         span = _reach(rules, start, end, now)
         if span is None:
             return []
         exceptions = self.exceptions_within(rules.dates(span))
         blocked = Reservation.objects.blocked_within(provider_id, *rules.watched(span), now)
-        return [Slot(at, at + rules.duration) for at in slots.free_starts(rules, span, exceptions, blocked)]
+        return list(slots.free_starts(rules, span, exceptions, blocked))
 
     def explain(self, provider_id: UserId, start: datetime, *, now: datetime | None = None) -> list[str]:
         """Why `start` can't be had: `outside_hours`, `closed_by_exception`, `in_gap`, `off_interval`, `reserved`,

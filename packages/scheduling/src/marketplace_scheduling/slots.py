@@ -97,6 +97,14 @@ def free_starts(rules: Rules, starts: Span, exceptions: Exceptions, blocked: Ite
 
     `exceptions` must hold those of `rules.dates(starts)`, `blocked` those that overlap `rules.watched(starts)`.
     """
+    for start, until in _free_runs(rules, starts, exceptions, blocked):
+        while start < until:
+            yield start
+            start += rules.interval
+
+
+def _free_runs(rules: Rules, starts: Span, exceptions: Exceptions, blocked: Iterable[Span]) -> Iterator[Span]:
+    """Spans that begin on the grid, and whose every point of it is a free start."""
     hindrances = iter(sorted(rules.hindered(span) for span in blocked))
     hindered, none = next(hindrances, Span(NEVER, NEVER)), Span(NEVER, NEVER)
     for opens, until in start_spans(open_windows(rules, starts, exceptions), rules.duration):
@@ -107,8 +115,9 @@ def free_starts(rules: Rules, starts: Span, exceptions: Exceptions, blocked: Ite
             elif hindered.start <= start:
                 start = _on_grid(opens, rules.interval, hindered.end)
             else:
-                yield start
-                start += rules.interval
+                run = Span(start, min(until, hindered.start))
+                yield run
+                start = _on_grid(opens, rules.interval, run.end)
 
 
 def is_free(rules: Rules, start: datetime, exceptions: Exceptions, blocked: Iterable[Span]) -> bool:
