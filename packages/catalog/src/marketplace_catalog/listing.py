@@ -72,7 +72,7 @@ def _spot(cursor: str | None, order: Keyset) -> Spot:
         return Spot(False, now(), ())
     try:
         how, begun_at, *place = decode_cursor(cursor, order.name)
-        spot = Spot(how == "forgiving", datetime.fromisoformat(begun_at), _place(order, place))
+        spot = Spot(how == "forgiving", datetime.fromisoformat(begun_at), order.values(PLACED, place))
     except ValueError as error:
         raise InvalidCursor from error
     if spot.begun_at.tzinfo is None:
@@ -80,8 +80,8 @@ def _spot(cursor: str | None, order: Keyset) -> Spot:
     return spot
 
 
-def _place(order: Keyset, texts: Sequence[str]) -> Place:
-    return order.values(Service.objects.annotate(relevance=Value(0.0, FloatField())), texts)
+# Asked for nothing: it knows the types of what services are ordered by.
+PLACED = Service.objects.annotate(relevance=Value(0.0, FloatField()))
 
 
 def page_of(params: ServiceFilters) -> Slice[UUID]:
@@ -160,7 +160,7 @@ def _filtered(params: ServiceFilters, asked: Asked) -> Slice[UUID]:
     """A list without a text and without a span: nothing is asked for more often."""
     order, values = asked.order, params.bounds
     if params.cursor is not None:
-        values |= _behind(order, _place(order, decode_cursor(params.cursor, order.name)))
+        values |= _behind(order, order.values(PLACED, decode_cursor(params.cursor, order.name)))
     found = ROWS.rows(asked._replace(limit=params.limit + 1), values)
     shown = found[: params.limit]
     more = encode_cursor(order.name, *order.texts(shown[-1])) if len(found) > len(shown) else None

@@ -67,7 +67,7 @@ class CategoryQuerySet(models.QuerySet["Category"]):
         return found
 
 
-TREE = Compiled[None](lambda how, values: Category.objects.values_list("pk", "parent_id", "slug"))
+TREE = Compiled[None](lambda how, values: Category.objects.values_list("pk", "parent_id", "slug"), prepared=True)
 
 
 class Category(models.Model):

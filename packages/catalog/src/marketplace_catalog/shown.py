@@ -4,12 +4,15 @@
 same is made here without a model and a schema between, in a tenth of the time; a test holds that the bytes are equal.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, OuterRef, QuerySet, TextField, Value
+from django.db.models.functions import Cast
 
 from marketplace_kit.compiled import Compiled
 from marketplace_media.models import url_of
@@ -34,7 +37,7 @@ class Row(NamedTuple):
     currency: str
     duration: int
     timezone: str
-    windows: dict[str, list[str]]
+    windows: str
     buffer_before: int
     buffer_after: int
     slot_interval: int
@@ -51,8 +54,8 @@ class Row(NamedTuple):
 
 
 SCHEDULE = (
-    *("duration", "timezone", "windows", "buffer_before"),
-    *("buffer_after", "slot_interval", "minimum_notice", "booking_window"),
+    *("duration", "timezone", "buffer_before", "buffer_after"),
+    *("slot_interval", "minimum_notice", "booking_window"),
 )
 
 
@@ -65,9 +68,10 @@ def _rows(fields: ProviderFields, values: Mapping[str, Any]) -> QuerySet[Any, An
     nothing = {"avatar_key": Value(None, TextField())}  # a project need not have pictures
     provider = {name: F(path) for name, path in fields}
     schedule = {name: F(f"schedule__{name}") for name in SCHEDULE}
+    hours = {"windows": Cast("schedule__windows", TextField())}
     rows = Service.objects.listed().filter(pk__any_of=values["keys"])
     told = rows.annotate(
-        **{**nothing, **provider, **schedule},
+        **{**nothing, **provider, **schedule, **hours},
         category_slug=F("category__slug"),
         image_keys=ArraySubquery(images.values("file__key")),
     )
@@ -103,7 +107,7 @@ def _service(row: Row) -> dict[str, Any]:
         "currency": row.currency,
         "duration": row.duration,
         "timezone": row.timezone,
-        "availability": in_week_order(row.windows),
+        "availability": _hours(row.windows),
         "bufferBefore": row.buffer_before,
         "bufferAfter": row.buffer_after,
         "slotInterval": row.slot_interval,
@@ -117,3 +121,8 @@ def _service(row: Row) -> dict[str, Any]:
         "createdAt": row.created_at,
         "updatedAt": row.updated_at,
     }
+
+
+@lru_cache(maxsize=1024)  # many are open at the same hours, and reading JSON takes longer than all the rest of a row
+def _hours(windows: str) -> dict[str, list[str]]:
+    return in_week_order(json.loads(windows))
