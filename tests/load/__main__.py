@@ -6,6 +6,7 @@ import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
@@ -18,6 +19,7 @@ from marketplace.running.system import System
 DOCS = Path(__file__).parents[2] / "docs"
 SIZES = (10_000, 100_000, 1_000_000)
 SUBSCRIBERS = (2_000, 5_000)
+BOOKINGS = (300_000, 3_000_000, 10_000_000)
 
 
 def sizes(text: str) -> list[int]:
@@ -52,7 +54,16 @@ def arguments() -> Namespace:
     stream.add_argument("--events", type=int, default=1000, metavar="N", help="that some of them are told (1000)")
     stream.add_argument("--rate", type=float, default=30.0, metavar="N", help="events a second (30)")
     stream.set_defaults(document=DOCS / "notifications.md")
-    for command in (search, caching, floor, stream):
+    growth = what.add_parser("growth", help="booking, with more and more bookings there")
+    growth.add_argument("--bookings", type=sizes, default=BOOKINGS, metavar="N,N…", help="300000,3000000,10000000")
+    growth.add_argument("--each", type=int, default=60, help="requests of a kind in a round (60)")
+    growth.add_argument("--rounds", type=int, default=5, help="of all of them (5)")
+    growth.set_defaults(document=DOCS / "scaling.md")
+    worker = what.add_parser("worker", help="one worker with a full queue, and an idle one")
+    worker.add_argument("--facts", type=int, default=2_000, metavar="N", help="that are told by each channel (2000)")
+    worker.add_argument("--alone", type=int, default=200, metavar="N", help="told one at a time (200)")
+    worker.set_defaults(document=DOCS / "notifications.md")
+    for command in (search, caching, floor, stream, growth, worker):
         command.add_argument("--data-dir", help="where all stays for the next time; else a temporary folder")
         command.add_argument("--write", action="store_true", help="put the table into its document")
     return parser.parse_args()
@@ -85,9 +96,9 @@ def main() -> int:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     with folder(asked.data_dir) as asked.data_dir, running(asked, asked.data_dir):
         django.setup()
-        from tests.load import caching, floor, search, stream  # they import models
-
-        return {"search": search, "caching": caching, "floor": floor, "stream": stream}[asked.what].run(asked)
+        benchmark = import_module(f"tests.load.{asked.what}")  # they import models
+        status: int = benchmark.run(asked)
+        return status
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The application as granian calls it, in this process: no server, no network, all the rest."""
 
+from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
@@ -7,19 +8,27 @@ from django.core.wsgi import get_wsgi_application
 
 
 class App:
-    """Everything that a deployed process does for a GET, from the middleware to the last byte."""
+    """Everything that a deployed process does for a request, from the middleware to the last byte."""
 
     def __init__(self) -> None:
         self._application = get_wsgi_application()
 
     def get(self, path: str) -> bytes:
         """The body; AssertionError unless the answer is a 200."""
+        return self.ask("GET", path)
+
+    def ask(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"") -> bytes:
+        """The body; AssertionError unless the answer is a 200 or 201."""
         answered: list[str] = []
-        response = self._application(environment(path), lambda status, _: answered.append(status))
-        body = b"".join(response)
+        given = environment(path) | {"REQUEST_METHOD": method, "wsgi.input": BytesIO(body)}
+        given |= {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in (headers or {}).items()}
+        if body:
+            given |= {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body))}
+        response = self._application(given, lambda status, _: answered.append(status))
+        answer = b"".join(response)
         response.close()
-        assert answered == ["200 OK"], (path, answered, body)
-        return body
+        assert answered in (["200 OK"], ["201 Created"]), (path, answered, answer)
+        return answer
 
 
 def environment(path: str) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A database for each size on one server, seeded once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic
 
 from django.core.management import call_command
@@ -20,11 +21,18 @@ def use(services: int, *, providers: int | None = None, bookings: int | None = N
     """Connect to the database with so many services (and others), made and seeded unless it is there."""
     sizes = {"services": services, "providers": providers, "bookings": bookings}
     name = "_".join(f"{kind}_{size}" for kind, size in sizes.items() if size is not None)
+    booked = services // BOOKED if bookings is None else bookings
+    plan = Plan.of(services=services, providers=providers, bookings=booked, today=now().date())
+    made(name, partial(fill, plan))
+
+
+def made(name: str, filled: Callable[[], None], *, template: str = "template1") -> None:
+    """Connect to the database of this name; unless it is there it is made, as a copy of another, and filled."""
     new = f"{name}_new"
     if not _exists(name):
-        _admin(f'DROP DATABASE IF EXISTS "{new}"', f'CREATE DATABASE "{new}"')
+        _admin(f'DROP DATABASE IF EXISTS "{new}"', f'CREATE DATABASE "{new}" TEMPLATE "{template}"')
         _connect(new)
-        _fill(services, providers, services // BOOKED if bookings is None else bookings)
+        filled()
         _admin(f'ALTER DATABASE "{new}" RENAME TO "{name}"')
     _connect(name)
 
@@ -42,14 +50,14 @@ def copied(name: str) -> Iterator[None]:
         _connect(source)
 
 
-def _fill(services: int, providers: int | None, bookings: int) -> None:
+def fill(plan: Plan) -> None:
+    """Make the tables of an empty database, and put the plan's rows into them."""
     began = monotonic()
     call_command("migrate", verbosity=0)
-    plan = Plan.of(services=services, providers=providers, bookings=bookings, today=now().date())
     seed(plan, PASSWORD, _show)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")  # as autovacuum does, sooner or later
-    say(f"{services:,} services are in place after {monotonic() - began:.0f} s")
+    say(f"{plan.services:,} services are in place after {monotonic() - began:.0f} s")
 
 
 def _show(name: str, size: int, done: Iterable[int]) -> None:
