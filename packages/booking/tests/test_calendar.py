@@ -1,7 +1,8 @@
 """A booking in somebody's own calendar."""
 
 import json
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from icalendar import Calendar
@@ -31,6 +32,19 @@ def test_it_tells_when_in_the_services_zone(provider, customer, sign_in):
     assert [str(zone["tzid"]) for zone in calendar.walk("VTIMEZONE")] == ["Asia/Kathmandu"]
     assert str(event["summary"]) == service.title
     assert (calendar["method"], event["status"], event["sequence"]) == ("PUBLISH", "TENTATIVE", 0)
+
+
+@pytest.mark.parametrize("name", ["Europe/Berlin", "Australia/Sydney", "Africa/Casablanca"])
+def test_its_zone_is_what_it_is_in_that_year(provider, customer, sign_in, name):
+    booking = make_booking(customer, make_service(provider, timezone=name))
+
+    calendar, event = read(sign_in(provider), booking)
+
+    [told] = calendar.walk("VTIMEZONE")
+    zone, year = told.to_tz(lookup_tzid=False), event.start.year  # by the file alone
+    for day in (date(year, 1, 1) + timedelta(days=number) for number in range(365)):
+        offsets = [datetime.combine(day, time(12), tzinfo).utcoffset() for tzinfo in (zone, ZoneInfo(name))]
+        assert offsets[0] == offsets[1], day
 
 
 def test_it_stays_one_event_whatever_becomes_of_it(provider, customer, sign_in):

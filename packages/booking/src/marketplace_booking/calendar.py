@@ -1,12 +1,13 @@
 """A booking as an iCalendar file (RFC 5545) and as an invitation (RFC 5546), by the `icalendar` library."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from icalendar import Calendar, Event, vCalAddress
+from icalendar import Calendar, Event, Timezone, vCalAddress
 
 from marketplace_kit.clock import instant
 
@@ -90,5 +91,16 @@ def _file(method: str, event: Event) -> bytes:
     calendar.add("version", "2.0")
     calendar.add("method", method)
     calendar.add_component(event)
-    calendar.add_missing_timezones()
+    for name in calendar.get_missing_tzids():
+        calendar.subcomponents.insert(0, _zone(name, event.start.year))  # before what refers to it
     return bytes(calendar.to_ical())
+
+
+@lru_cache
+def _zone(name: str, year: int) -> Timezone:
+    """What an event of that year needs to be told of its zone.
+
+    Kept, and without the decades that the library goes through unless told otherwise: to find and to write them was a
+    third of what a mail cost.
+    """
+    return Timezone.from_tzid(name, first_date=date(year - 1, 1, 1), last_date=date(year + 2, 1, 1))
