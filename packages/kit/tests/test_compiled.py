@@ -143,9 +143,10 @@ def test_whoever_tries_all_shapes_fills_no_memory(things, monkeypatch):
 def test_what_stands_behind_it_is_always_there(things, hangs_on_its_values, django_assert_num_queries):
     def build(how, values):
         rows = Thing.objects.filter(name=values["name"])
-        return listed(rows.filter(price__gte=0) if hangs_on_its_values and values["name"] == "a" else rows)
+        rows = rows.filter(price__gte=0) if hangs_on_its_values and values["name"] == "a" else rows
+        return Sql.of(listed(rows)).then("FOR KEY SHARE")
 
-    query = Compiled[None](build, ending="FOR KEY SHARE")
+    query = Compiled[None](build)
     for name in "ab":
         expected = [*listed(Thing.objects.filter(name=name))]
         with django_assert_num_queries(1) as asked:

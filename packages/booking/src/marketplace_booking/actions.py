@@ -10,12 +10,11 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db.models import QuerySet
 from django.dispatch import Signal
 
 from marketplace_catalog.models import Service
 from marketplace_kit.clock import instant, now
-from marketplace_kit.compiled import Compiled, Instances, Values
+from marketplace_kit.compiled import Compiled, Instances, Sql, Values
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.exporting import exported
 from marketplace_kit.inserting import insert
@@ -205,8 +204,9 @@ def all_there(*user_ids: Any) -> bool:
     return all(_users().made(row).is_active for row in STAYING.rows(None, {"keys": [*user_ids]}))
 
 
-def _staying(how: None, values: Values) -> QuerySet[Any, Any]:
-    return _users().model._base_manager.filter(pk__any_of=values["keys"]).values_list(*_users().columns)
+def _staying(how: None, values: Values) -> Sql:
+    rows = _users().model._base_manager.filter(pk__any_of=values["keys"]).values_list(*_users().columns)
+    return Sql.of(rows).then("FOR KEY SHARE")
 
 
 @cache
@@ -214,7 +214,7 @@ def _users() -> Instances[AbstractBaseUser]:
     return Instances(get_user_model(), only=["is_active"])
 
 
-STAYING = Compiled(_staying, prepared=True, ending="FOR KEY SHARE")
+STAYING = Compiled(_staying, prepared=True)
 
 
 def refuse_open_bookings(user_id: Any) -> None:

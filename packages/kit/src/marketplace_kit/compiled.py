@@ -82,13 +82,9 @@ class Compiled[How: Hashable]:
     How it is built may depend on `how` and on which names `values` has, and not on the values.
     """
 
-    def __init__(
-        self, build: Callable[[How, Values], QuerySet[Any, Row] | Sql], *, prepared: bool = False, ending: str = ""
-    ) -> None:
-        """`ending` stands behind the SQL: FOR KEY SHARE, which a QuerySet has no word for."""
+    def __init__(self, build: Callable[[How, Values], QuerySet[Any, Row] | Sql], *, prepared: bool = False) -> None:
         self._build = build
         self._prepared = prepared
-        self._ending = ending
         self.plans: dict[Hashable, _Plan | None] = {}  # by shape; None: asked without
 
     def rows(self, how: How, values: Values) -> list[Row]:
@@ -99,12 +95,12 @@ class Compiled[How: Hashable]:
         except KeyError:
             plan = self._learn(shape, how, values)
         if plan is None:
-            plan = self._plan(how, values)
+            return self._plan(how, values).rows(values, connection.cursor())
         return plan.rows(values, prepared_cursor() if self._prepared else connection.cursor())
 
     def _plan(self, how: How, values: Values) -> "_Plan":
         try:
-            return _plan(self._build(how, values), self._ending)
+            return _plan(self._build(how, values))
         except EmptyResultSet:
             return _Plan("", (), ())
 
@@ -165,14 +161,14 @@ class _Plan:
         return tuple(values)
 
 
-def _plan(rows: QuerySet[Any, Row] | Sql, ending: str) -> _Plan:
+def _plan(rows: QuerySet[Any, Row] | Sql) -> _Plan:
     if isinstance(rows, Sql):
         return _Plan(*rows, ())
     compiler = rows.query.get_compiler(connection=connection)
     sql, params = compiler.as_sql()
     found = compiler.get_converters([column for column, *_ in compiler.select])
     each = ((place, convert, column) for place, (converts, column) in found.items() for convert in converts)
-    return _Plan(f"{sql} {ending}".rstrip(), tuple(params), tuple(each))
+    return _Plan(sql, tuple(params), tuple(each))
 
 
 class _Kept(ServerBindingCursor):

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from marketplace_kit.clock import now
-from marketplace_kit.compiled import Compiled, Values
+from marketplace_kit.compiled import Compiled, Sql, Values
 from marketplace_kit.ids import uuid7
 
 from .conf import conf
@@ -200,13 +200,13 @@ class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
         return self.select_for_update(of=("self",), no_key=True).filter(deliveries=delivery_id).first()
 
 
-def _listening(how: None, values: Values) -> models.QuerySet[Any, Any]:
+def _listening(how: None, values: Values) -> Sql:
     wanted = Q(types__isnull=True) | Q(types__has_key=values["type"])
     rows = WebhookEndpoint.objects.of(values["user"]).filter(wanted, is_active=True)
-    return rows.order_by("pk").values_list("pk")
+    return Sql.of(rows.order_by("pk").values_list("pk")).then("FOR KEY SHARE")
 
 
-LISTENING = Compiled(_listening, prepared=True, ending="FOR KEY SHARE")
+LISTENING = Compiled(_listening, prepared=True)
 
 
 class WebhookEndpoint(models.Model):
