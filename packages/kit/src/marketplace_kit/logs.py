@@ -5,7 +5,6 @@ import logging
 import re
 from typing import Any
 
-import orjson
 import structlog
 
 # The last line of defence: nothing of ours logs any of these on purpose, but an exception may quote what it met.
@@ -57,11 +56,11 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
         return record.msg if isinstance(record.msg, _Line) else super().format(record)
 
 
+_encoder = json.JSONEncoder(default=repr)
+
+
 def _to_json(event: Any, **options: Any) -> str:
-    try:
-        return orjson.dumps(event, default=repr).decode()
-    except TypeError:  # numbers of more than 64 bits, lone surrogates
-        return json.dumps(event, default=repr)
+    return _encoder.encode(event)
 
 
 def logging_config(level: str, style: str) -> dict[str, Any]:
