@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from tests.people.models import Thing, Work
 
 from marketplace_kit.ids import uuid7
@@ -61,7 +61,7 @@ def test_a_row_that_another_is_in_the_way_of_is_left_out():
 
 
 def test_what_must_not_be_is_an_error():
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError), transaction.atomic():
         insert_if_free(a_key(status=None))
 
 
