@@ -49,7 +49,6 @@ MARGIN = 1.5  # times as far back as it should take
 LOOKED_AT = 500  # services are asked for a free slot, for one page
 ASKED = 100  # of them at once: most pages are full before the end
 
-type Span = tuple[datetime, datetime]
 type Values = Mapping[str, Any]
 type Place = tuple[Any, ...]  # of a service in an order: the values of the order's fields, the last its key
 
@@ -134,6 +133,7 @@ class Asked(NamedTuple):
     walks: bool = False  # by the index of the order, and not by the text's
 
 
+# What a request filters by, and how far back a search looks: the text's index knows the day (in UTC) of each service.
 LOOKUPS = (*BOUNDS, "created_at__gte", "created_at__lte", "offered_on__gte")
 
 

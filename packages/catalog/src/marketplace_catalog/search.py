@@ -30,9 +30,9 @@ from .models import Service
 # PostgreSQL's `simple` knows no language: no word is dropped as too common, none is cut to a stem. The catalog is in
 # many languages, often within one text, and rules for one of them lose words of the others.
 CONFIG = "simple"
-type Texts = dict[str, str]  # what is searched for, by how it is meant
-
 MOST_TYPED, MOST_ALIKE = 10, 8  # words of a text that may be misspelt, and what one of them may stand for
+
+type Texts = dict[str, str]  # what is searched for, by how it is meant: the names in _MEANINGS
 
 
 class SearchColumn(Expression):
@@ -112,7 +112,7 @@ def _exact(text: Any) -> SearchQuery:
     return SearchQuery(plain, config=CONFIG, search_type="websearch")
 
 
-# A query's own language, and what people type: by which a service is ranked, if there are both, comes first.
+# PostgreSQL's own language of queries, and what people type. Where there are both, the first ranks.
 _MEANINGS = {"loose": _loose, "exact": _exact}
 
 # What has a meaning of its own in a search: "a phrase", -"a phrase", -word, and the word `or`.
