@@ -60,7 +60,7 @@ def arguments() -> Namespace:
     growth.add_argument("--rounds", type=int, default=5, help="of all of them (5)")
     growth.set_defaults(document=DOCS / "scaling.md")
     worker = what.add_parser("worker", help="one worker with a full queue, and an idle one")
-    worker.add_argument("--facts", type=int, default=2_000, metavar="N", help="that are told by each channel (2000)")
+    worker.add_argument("--facts", type=int, default=1_000, metavar="N", help="that are told by each channel (1000)")
     worker.add_argument("--alone", type=int, default=200, metavar="N", help="told one at a time (200)")
     worker.set_defaults(document=DOCS / "notifications.md")
     for command in (search, caching, floor, stream, growth, worker):
