@@ -189,6 +189,19 @@ def test_compiled_pages_are_those_of_paginate(things, order, columns, prepared):
     assert None not in pages.query.plans.values()
 
 
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.name)
+def test_lists_in_one_are_a_list(things, order):
+    pages = Pages(Thing, lambda name, values: Thing.objects.filter(name=name, **values), ("price", "name", "id"))
+    params, found = PageParams(limit=3), []
+    while params is not None:
+        page = pages.merged("ab", {}, params, order)
+        found += [key for *_, key in page.items]
+        params = PageParams(limit=3, cursor=page.next_cursor) if page.next_cursor else None
+
+    assert found == [*Thing.objects.order_by(*order.order).values_list("pk", flat=True)]
+    assert None not in pages.query.plans.values()
+
+
 @pytest.mark.parametrize("cursor", ["x", encode_cursor("id", "1"), encode_cursor("-id", "x"), encode_cursor("-id")])
 def test_compiled_pages_take_the_cursors_of_paginate_only(things, cursor):
     pages, rows, params = Pages(Thing, of_a_name), Thing.objects.all(), PageParams(cursor=cursor)

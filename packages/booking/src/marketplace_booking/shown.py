@@ -26,12 +26,14 @@ ORDERS = {
     "-scheduledAt": Keyset("-scheduled_at", "-id"),
 }
 BOOKING = Columns(schemas.Booking)
+# Nobody is on both of one booking: a constraint.
+SIDES = (Party.CUSTOMER, Party.PROVIDER)
 
 
-def _rows(role: Party | None, values: Values) -> QuerySet[Booking]:
-    """A user's bookings, filtered."""
+def _rows(side: Party, values: Values) -> QuerySet[Booking]:
+    """A user's bookings on one side, filtered."""
     filters = (values.get(name) for name in ("statuses", "service", "start", "end"))
-    return Booking.objects.of(values["user"], role).matching(*filters)
+    return Booking.objects.of(values["user"], side).matching(*filters)
 
 
 def _row(to_staff: bool, values: Values) -> QuerySet[Any, Row]:
@@ -53,8 +55,8 @@ def page_of(user_id: Any, params: schemas.BookingFilters) -> dict[str, Any]:
         "start": params.scheduled_from,
         "end": params.scheduled_to,
     }
-    role = Party(params.role) if params.role else None
-    return BOOKING.paged(PAGES.page(role, values, params, ORDERS[params.sort]))
+    sides = [Party(params.role)] if params.role else SIDES
+    return BOOKING.paged(PAGES.merged(sides, values, params, ORDERS[params.sort]))
 
 
 def one(user: AbstractBaseUser, booking_id: UUID) -> dict[str, Any]:
