@@ -70,6 +70,22 @@ def test_and_not_for_ever_nor_for_other_errors(code, tries):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_an_action_has_done_on_commit_is_a_transaction_of_its_own():
+    @action
+    def fail():
+        Thing.objects.create(name="lost")
+        raise ValueError
+
+    @action
+    def add():
+        Thing.objects.create(name="kept")
+        transaction.on_commit(fail, robust=True)
+
+    add()
+    assert [thing.name for thing in Thing.objects.all()] == ["kept"]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_inside_another_transaction_it_is_a_savepoint():
     @action
     def fail():

@@ -32,7 +32,8 @@ def action[**P, R](func: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(func)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        if _thread.is_acting:
+        # What runs on commit is still within the call of the action, but no longer in its transaction.
+        if _thread.is_acting and connection.in_atomic_block:
             return func(*args, **kwargs)
         _thread.is_acting = True
         try:
