@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja.security import HttpBearer
+from ninja.security.http import HttpAuthBase
 
 from marketplace_accounts.actions import authenticate
 from marketplace_accounts.exceptions import TokenNotValid
@@ -12,9 +12,10 @@ from marketplace_accounts.models import Session
 from marketplace_kit.exceptions import Unauthenticated
 
 
-class AccessToken(HttpBearer):
+class AccessToken(HttpAuthBase):
     """The middleware resolves the token into `request.user`; here it is only asked whether there was one."""
 
+    openapi_scheme = "bearer"
     openapi_description = (
         "The `access` token of a Session, a JWT, as `Authorization: Bearer …`. It is good for 15 minutes: get the next"
         " by `POST /api/v1/auth/refresh`. Where signing in is optional, a bad token is refused all the same."
@@ -25,9 +26,6 @@ class AccessToken(HttpBearer):
         if not request.user.is_authenticated:
             raise Unauthenticated
         return True
-
-    def authenticate(self, request: HttpRequest, token: str) -> bool:  # pragma: no cover
-        raise NotImplementedError("__call__ does it all")
 
 
 def stream_viewer(request: HttpRequest) -> tuple[UUID, str, datetime]:

@@ -76,6 +76,12 @@ def test_what_is_not_there_is_not_found(people):
             look(*given)
 
 
+def test_whoever_is_gone_is_not_there(provider, customer):
+    assert actions.all_there(provider.pk, customer.pk)
+    assert actions.all_there(provider.pk, provider.pk)
+    assert not actions.all_there(provider.pk, 0)
+
+
 def test_all_of_them_are_compiled(people, provider):
     service = make_service(provider)
     for user in people.values():

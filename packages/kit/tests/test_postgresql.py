@@ -77,6 +77,13 @@ def test_after_a_while_it_is_asked(watcher, monkeypatch):
     assert watcher.last_statement() == "SELECT 1"
 
 
+def test_in_a_transaction_that_was_left_behind_it_is_asked(watcher):
+    ask("BEGIN")
+    check()
+
+    assert watcher.last_statement() == "SELECT 1"
+
+
 def test_after_an_error_it_is_asked(watcher):
     ask("SET statement_timeout = 1")
     with pytest.raises(OperationalError):

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.db import DEFAULT_DB_ALIAS, models
+from django.db import models
 from django.db.models import Q
 
 from marketplace_kit import audit
 from marketplace_kit.clock import now
-from marketplace_kit.compiled import Compiled, Row, Values
+from marketplace_kit.compiled import Compiled, Instances, Row, Values
 from marketplace_kit.ids import uuid7
 from marketplace_media.models import File
 
@@ -99,7 +99,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     def in_session(cls, session_id: UUID, user_id: UUID) -> "User | None":
         """The user whose session this is, while it is open."""
         rows = IN_SESSION.rows(None, {"session": session_id, "user": user_id, "at": now()})
-        return cls.from_db(DEFAULT_DB_ALIAS, _columns(), rows[0]) if rows else None
+        return USERS.made(rows[0]) if rows else None
 
     @property
     def first_name(self) -> str:
@@ -204,16 +204,13 @@ class Session(models.Model):
         return f"{self.user_id} since {self.created_at:%Y-%m-%d %H:%M}"
 
 
-def _columns() -> list[str]:
-    return [field.attname for field in User._meta.concrete_fields]
-
-
 def _in_session(how: None, values: Values) -> models.QuerySet[Session, Row]:
     """All columns of the user of a session, if it is open."""
     rows = Session.objects.open(values["at"]).filter(pk=values["session"], user=values["user"])
-    return rows.values_list(*(f"user__{name}" for name in _columns()))
+    return rows.values_list(*(f"user__{name}" for name in USERS.columns))
 
 
+USERS = Instances(User)
 # Asked by every request of somebody who is signed in.
 IN_SESSION = Compiled(_in_session, prepared=True)
 

@@ -196,12 +196,14 @@ def remind(booking_id: UUID) -> bool:
 
 
 def all_there(*user_ids: Any) -> bool:
-    """Whether these users are active, all of whom stay until the transaction ends.
+    """Whether these users are there and active, all of whom stay until the transaction ends.
 
     An erasure that is under way is waited for, and a later one finds what this transaction writes. The foreign keys
     would see to that at the commit only: Django's are deferred.
     """
-    return all(_users().made(row).is_active for row in STAYING.rows(None, {"keys": [*user_ids]}))
+    keys = {*user_ids}
+    rows = STAYING.rows(None, {"keys": [*keys]})
+    return len(rows) == len(keys) and all(_users().made(row).is_active for row in rows)
 
 
 def _staying(how: None, values: Values) -> Sql:

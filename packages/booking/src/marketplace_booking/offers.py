@@ -3,26 +3,23 @@
 Read twice for each booking, so by compiled queries; what else a service has is read when somebody asks for it.
 """
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import QuerySet
 
-from marketplace_catalog.models import Service
+from marketplace_catalog.models import Service, ViewerKind, viewer_kind
 from marketplace_kit.compiled import Compiled, Instances, Values
 from marketplace_kit.exceptions import NotFound
-from marketplace_kit.users import is_staff
 from marketplace_scheduling.models import Schedule
 
 AGREED = ("provider", "title", "price", "currency", "schedule", "cancellation_policy", "auto_confirm", "is_active")
 SERVICES, SCHEDULES = Instances(Service, only=AGREED), Instances(Schedule)
 
 
-def _visible(staff: bool, values: Values) -> QuerySet[Any, Any]:
-    user = SimpleNamespace(pk=values["user"], is_staff=staff)
-    rows = Service.objects.visible_to(cast(AbstractBaseUser, user))
+def _visible(viewer: ViewerKind, values: Values) -> QuerySet[Any, Any]:
+    rows = Service.objects.readable(viewer, values["user"])
     return rows.filter(pk=values["key"]).values_list(*SERVICES.columns)
 
 
@@ -37,7 +34,7 @@ BOOKABLE = Compiled(_bookable, prepared=True)
 
 def visible(user: AbstractBaseUser, service_id: UUID) -> Service:
     """The service if the user may see it. NotFound."""
-    for row in VISIBLE.rows(is_staff(user), {"user": user.pk, "key": service_id}):
+    for row in VISIBLE.rows(viewer_kind(user), {"user": user.pk, "key": service_id}):
         return SERVICES.made(row)
     raise NotFound("There is no such service.")
 

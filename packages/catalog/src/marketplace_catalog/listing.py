@@ -10,7 +10,7 @@ By relevance the newest matches are ranked, and the text's index is in no order.
 how often the newest services match tells how many days should do, and where they do not, all are looked up.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import batched
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from django.db.models import FloatField, QuerySet, Value
 from django.db.models.functions import TruncDate
 
 from marketplace_kit.clock import now
-from marketplace_kit.compiled import Compiled, Sql
+from marketplace_kit.compiled import Compiled, Sql, Values
 from marketplace_kit.pagination import (
     InvalidCursor,
     Keyset,
@@ -49,7 +49,6 @@ MARGIN = 1.5  # times as far back as it should take
 LOOKED_AT = 500  # services are asked for a free slot, for one page
 ASKED = 100  # of them at once: most pages are full before the end
 
-type Values = Mapping[str, Any]
 type Place = tuple[Any, ...]  # of a service in an order: the values of the order's fields, the last its key
 
 

@@ -1,23 +1,19 @@
 """Which service a request is about."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from marketplace_kit.compiled import Compiled
+from marketplace_kit.compiled import Compiled, Instances, Values
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.users import viewer_of
 from marketplace_scheduling.models import Schedule
 
 from .models import Service, ViewerKind, viewer_kind
 
-# What is read of a service and of its schedule, in the order of their models.
-OWN = ("id", "provider_id", "schedule_id", "is_active", "deleted_at")
-SCHEDULE = [field.attname for field in Schedule._meta.concrete_fields]
+SERVICES, SCHEDULES = Instances(Service, only=("provider", "schedule", "is_active", "deleted_at")), Instances(Schedule)
 
 
 def scheduled(request: HttpRequest, service_id: UUID) -> Service:
@@ -25,15 +21,16 @@ def scheduled(request: HttpRequest, service_id: UUID) -> Service:
     viewer = viewer_of(request)
     values = {"service": service_id} if viewer is None else {"service": service_id, "viewer": viewer.pk}
     for row in ROWS.rows(viewer_kind(viewer), values):
-        service = Service.from_db(connection.alias, OWN, row[: len(OWN)])
-        service.schedule = Schedule.from_db(connection.alias, SCHEDULE, row[len(OWN) :])
+        width = len(SERVICES.columns)
+        service = SERVICES.made(row[:width])
+        service.schedule = SCHEDULES.made(row[width:])
         return service
     raise NotFound
 
 
-def _rows(kind: ViewerKind, values: Mapping[str, Any]) -> QuerySet[Service, Any]:
+def _rows(kind: ViewerKind, values: Values) -> QuerySet[Service, Any]:
     rows = Service.objects.readable(kind, values.get("viewer")).filter(pk=values["service"])
-    return rows.values_list(*OWN, *(f"schedule__{name}" for name in SCHEDULE))
+    return rows.values_list(*SERVICES.columns, *(f"schedule__{name}" for name in SCHEDULES.columns))
 
 
 ROWS = Compiled(_rows, prepared=True)

@@ -10,6 +10,7 @@ from select import POLLIN, poll
 from time import monotonic
 
 from django.db.backends.postgresql import base
+from psycopg.pq import TransactionStatus
 
 TRUSTED = 5.0  # seconds for which a connection that answered, and on which nothing came since, is taken to be good
 
@@ -26,7 +27,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return is_usable
 
     def _rests(self) -> bool:
-        if self.connection.closed:
+        # Not in a transaction that somebody left behind: it may have failed, which only an answer tells.
+        if self.connection.info.transaction_status != TransactionStatus.IDLE:
             return False
         news = poll()
         news.register(self.connection.fileno(), POLLIN)
