@@ -87,8 +87,12 @@ def postgres_options(given: Mapping[str, Any], *, pooled: bool = False) -> dict[
     if PROCESS:
         limits["statement_timeout"] = env.float("DATABASE_STATEMENT_TIMEOUT", default=30)
         limits["idle_in_transaction_session_timeout"] = env.float("DATABASE_IDLE_TIMEOUT", default=60)
-    options = " ".join(f"-c {name}={seconds * 1000:.0f}" for name, seconds in limits.items() if seconds)
-    return {**_known(), **({"options": options} if options else {}), **given}
+    said = {name: f"{seconds * 1000:.0f}" for name, seconds in limits.items() if seconds}
+    # What we prepare is looked up by key. Left to itself PostgreSQL goes on planning much of it each time: a list of
+    # keys of unknown length looks dear to it.
+    said["plan_cache_mode"] = "force_generic_plan"
+    options = " ".join(f"-c {name}={value}" for name, value in said.items())
+    return {**_known(), "options": options, **given}
 
 
 def _known() -> dict[str, Any]:
