@@ -81,8 +81,8 @@ def valkey(tmp_path_factory):
 def environment(django_db_setup, valkey):
     url = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}"))
     many = dict.fromkeys(("RATELIMIT_READ", "RATELIMIT_WRITE"), "1000000/m")
-    path = os.pathsep.join(("project", "."))
-    return os.environ | valkey.env() | many | {"DATABASE_URL": url, "RATELIMIT_ENABLE": "1", "PYTHONPATH": path}
+    api = {"MARKETPLACE_PROCESS": "api", "PYTHONPATH": os.pathsep.join(("project", "."))}
+    return os.environ | valkey.env() | many | api | {"DATABASE_URL": url, "RATELIMIT_ENABLE": "1"}
 
 
 @pytest.fixture(scope="module")

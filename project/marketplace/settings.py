@@ -17,6 +17,7 @@ from marketplace_kit.databases import from_url
 from marketplace_kit.logs import logging_config
 
 from .environment import PROCESS, env, needed, postgres_options, rate, signing_key, webhook_secret
+from .valkey import TimedByKernel
 
 HERE = Path(__file__).parent
 
@@ -128,22 +129,26 @@ DATABASES = {
 }
 CACHE_URL = needed("CACHE_URL")
 _cache_server = CACHE_URL.rpartition("/")[0] if urlsplit(CACHE_URL).path.strip("/") else CACHE_URL.rstrip("/")
-# They fail aloud: whoever asks knows what to do without.
-_cache_options = {
+# They fail aloud: whoever asks knows what to do without. A connection from before a restart is tried once more.
+_cache_options: dict[str, Any] = {
     "SOCKET_TIMEOUT": 0.5,
     "SOCKET_CONNECT_TIMEOUT": 0.5,
-    # A connection from before a restart of the server is tried once more.
     "CONNECTION_POOL_KWARGS": {"retry": Retry(NoBackoff(), 1)},
 }
-# A thread of the API keeps its connection: to take one out of the pool is a third of what a look costs. In the other
-# processes threads and tasks come and go.
-_kept_connection = {"REDIS_CLIENT_KWARGS": {"single_connection_client": PROCESS == "api"}}
+_kept_options = dict(_cache_options)
+if PROCESS == "api":
+    # A thread of the API keeps its connection; in the other processes threads and tasks come and go.
+    _kept_options["REDIS_CLIENT_CLASS"] = "marketplace.valkey.OwnConnection"
+    _kept_options["REDIS_CLIENT_KWARGS"] = {"single_connection_client": True}
+    # Over TLS and Unix sockets it is one of the library's.
+    _own = {"connection_class": TimedByKernel} if urlsplit(CACHE_URL).scheme == "redis" else {}
+    _kept_options["CONNECTION_POOL_KWARGS"] = {"retry": Retry(NoBackoff(), 0), **_own}
 CACHES = {
     # Bodies of public answers.
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": f"{_cache_server}/0",
-        "OPTIONS": {**_cache_options, **_kept_connection},
+        "OPTIONS": _kept_options,
     },
     # django-cachalot's, which can't do without: so this one fails softly.
     "categories": {
@@ -155,7 +160,7 @@ CACHES = {
     "limits": {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": f"{_cache_server}/1",
-        "OPTIONS": {**_cache_options, **_kept_connection, "CLIENT_CLASS": "marketplace.counters.Counters"},
+        "OPTIONS": {**_kept_options, "CLIENT_CLASS": "marketplace.valkey.Counters"},
     },
 }
 # Fenced in to the one table that is read much and that no request writes. Everywhere else it costs more than it saves,

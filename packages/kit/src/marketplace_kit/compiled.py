@@ -11,7 +11,8 @@ What a QuerySet can't say is said around it, by `Sql`.
 
 What is looked up by its key can be `prepared`, too, so that PostgreSQL plans it once for each connection, where
 DATABASES has `prepare_threshold`: planning five joins takes longer than following them. What is filtered should not
-be: which index is best depends on the values.
+be: which index is best depends on the values. The connection's `plan_cache_mode` had best be `force_generic_plan`, as
+PostgreSQL may otherwise find a plan for one row too dear to be kept for a list of keys.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence

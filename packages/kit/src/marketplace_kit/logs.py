@@ -5,6 +5,7 @@ import logging
 import re
 from typing import Any
 
+import orjson
 import structlog
 
 # The last line of defence: nothing of ours logs any of these on purpose, but an exception may quote what it met.
@@ -56,15 +57,17 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
         return record.msg if isinstance(record.msg, _Line) else super().format(record)
 
 
-_encoder = json.JSONEncoder(default=repr)
-
-
 def _to_json(event: Any, **options: Any) -> str:
-    return _encoder.encode(event)
+    try:
+        return orjson.dumps(event, default=repr).decode()
+    except TypeError:  # what JSON has no form for, or not in so few bits: the library's own can do with more
+        return json.dumps(event, default=repr)
 
 
 def logging_config(level: str, style: str) -> dict[str, Any]:
     """Django's LOGGING: everything to standard error, `style` being `json` or `console`."""
+    # No line tells of threads and processes, which each record would look up.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
