@@ -8,12 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Status
 
 from marketplace_kit.conditional import conditional, conditional_change
-from marketplace_kit.exceptions import NotFound
 from marketplace_kit.pagination import Page, Whole
 from marketplace_kit.public_cache import cached_publicly
 from marketplace_kit.renderer import answered
 from marketplace_kit.routing import Router, refuses
-from marketplace_kit.users import user_of, viewer_of
+from marketplace_kit.users import user_of
 
 from . import actions, listing, schemas, shown
 from .availability_api import router as availability
@@ -67,11 +66,9 @@ def list_categories(request: HttpRequest) -> dict[str, Any]:
 @cached_publicly(TOPIC)
 def get_service(request: HttpRequest, service_id: UUID) -> Service | HttpResponse:
     """One service. An inactive one is there for its provider and for staff only."""
-    if viewer_of(request) is not None:
-        return visible(request, service_id)
     for found in shown.listed([service_id]):
         return answered(found)
-    raise NotFound
+    return visible(request, service_id)
 
 
 @router.patch("/{service_id}", response=schemas.Service)
