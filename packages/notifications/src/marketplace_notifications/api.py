@@ -54,7 +54,7 @@ def list_notifications(request: HttpRequest, params: Query[schemas.Filters]) -> 
 @router.get("/unread-count", response=schemas.UnreadCount)
 def count_unread_notifications(request: HttpRequest) -> dict[str, int]:
     """How many of the caller's notifications are unread."""
-    return {"count": Notification.objects.inbox_of(user_of(request).pk).unread().count()}
+    return {"count": shown.unread_of(user_of(request).pk)}
 
 
 @router.post("/read-all", response={204: None})

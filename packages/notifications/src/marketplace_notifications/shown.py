@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from marketplace_kit.columns import Columns
-from marketplace_kit.compiled import Values
+from marketplace_kit.compiled import Compiled, Values
 from marketplace_kit.pagination import Keyset, Pages
 
 from . import schemas
@@ -21,6 +21,19 @@ def _rows(unread: bool | None, values: Values) -> QuerySet[Notification]:
 
 # An inbox is read along the index of its user, whatever it is filtered by.
 PAGES = Pages(Notification, _rows, NOTIFICATION.names, prepared=True)
+
+
+def _unread(how: None, values: Values) -> QuerySet[Notification, Any]:
+    counted = Notification.objects.inbox_of(values["user"]).unread().order_by().values("user").annotate(unread=Count("*"))
+    return counted.values_list("unread")
+
+
+UNREAD = Compiled(_unread, prepared=True)
+
+
+def unread_of(user_id: Any) -> int:
+    """How many of the user's inbox are unread."""
+    return sum(count for (count,) in UNREAD.rows(None, {"user": user_id}))  # no row where there are none
 
 
 def page_of(user_id: Any, params: schemas.Filters) -> dict[str, Any]:
