@@ -84,7 +84,9 @@ def _without(lock: str, look: Callable[[Callable[..., Any]], Callable[..., Any]]
         yield module, "lock_row", lambda rows, key: looked(rows, key) if rows.model is model else _read(rows, key)
     elif lock == "a provider's time":
         yield scheduling, "lock_provider", lambda provider_id: None
-        yield Schedule, "exceptions_within", look(Schedule.exceptions_within)
+        # A booking looks by the one, a move by the other.
+        for name in ("hindrances", "exceptions_within"):
+            yield Schedule, name, look(getattr(Schedule, name))
     elif lock == "a key":
         yield idempotency, "_try_lock", look(lambda asked: True)
     else:

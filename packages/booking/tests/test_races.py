@@ -57,13 +57,14 @@ def test_control_without_lock_and_constraint_several_get_it(provider, django_use
     service, start = make_service(provider), a_start()
     people = [django_user_model.objects.create(login=f"c{n}") for n in range(8)]
     looked = Barrier(len(people))
-    free = Schedule.exceptions_within
+    look = Schedule.hindrances
 
-    def all_look_before_anyone_writes(self, dates):
+    def all_look_before_anyone_writes(self, *args):
+        found = look(self, *args)
         looked.wait()
-        return free(self, dates)
+        return found
 
-    monkeypatch.setattr(Schedule, "exceptions_within", all_look_before_anyone_writes)
+    monkeypatch.setattr(Schedule, "hindrances", all_look_before_anyone_writes)
     monkeypatch.setattr(scheduling, "lock_provider", lambda provider_id: None)
     constraint = next(c for c in Reservation._meta.constraints if c.name.endswith("no_overlap"))
     with connection.schema_editor() as editor:

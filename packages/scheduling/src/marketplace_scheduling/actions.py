@@ -54,7 +54,8 @@ def take(
     """What `reserve` does, for whoever holds the provider's lock already."""
     now, rules = clock.now(), schedule.rules()
     start = _check_reach(rules, start, now)
-    _check_free(schedule, rules, start, Reservation.objects.blocked_within(provider_id, *rules.block(start), now))
+    hindrances = schedule.hindrances(provider_id, rules.dates(rules.slot(start)), rules.block(start), now)
+    _check_free(rules, start, *hindrances)
     reservation = Reservation(provider_id=provider_id, expires_at=expires_at, **_ranges(rules, start))
     with _overlap_refused():
         if not (_insert(reservation) or (_lapse(reservation, now) and _insert(reservation))):
@@ -77,7 +78,7 @@ def move(
     rules = moved.as_booked(schedule.rules())
     start = _check_reach(rules, start, now)
     others = Reservation.objects.blocking(moved.provider_id, *rules.block(start), now).exclude(pk=moved.pk)
-    _check_free(schedule, rules, start, others.blocked_spans())
+    _check_free(rules, start, schedule.exceptions_within(rules.dates(rules.slot(start))), others.blocked_spans())
     moved.expires_at = expires_at
     for field, value in _ranges(rules, start).items():
         setattr(moved, field, value)
@@ -156,9 +157,9 @@ def _check_reach(rules: Rules, start: datetime, now: datetime) -> datetime:
     return start.astimezone(UTC)
 
 
-def _check_free(schedule: Schedule, rules: Rules, start: datetime, blocked: Sequence[Span]) -> None:
+def _check_free(rules: Rules, start: datetime, exceptions: slots.Exceptions, blocked: Sequence[Span]) -> None:
     """By the engine that lists the slots; `blocked` is what meets the slot with its buffers."""
-    if not slots.is_free(rules, start, schedule.exceptions_within(rules.dates(rules.slot(start))), blocked):
+    if not slots.is_free(rules, start, exceptions, blocked):
         raise SlotUnavailable
 
 

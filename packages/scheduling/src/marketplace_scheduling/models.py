@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -135,7 +135,7 @@ class Schedule(models.Model):
     def free_slots(
         self, provider_id: UserId, start: datetime, end: datetime, *, now: datetime | None = None
     ) -> list[Slot]:
-        """Every slot that starts in the span and that `reserve` would take now, ascending; two queries."""
+        """Every slot that starts in the span and that `reserve` would take now, ascending; one query."""
         length = timedelta(minutes=self.duration)
         return [Slot(at, at + length) for at in self.free_starts(provider_id, start, end, now=now)]
 
@@ -147,8 +147,7 @@ class Schedule(models.Model):
         span = _reach(rules, start, end, now)
         if span is None:
             return []
-        exceptions = self.exceptions_within(rules.dates(span))
-        blocked = Reservation.objects.blocked_within(provider_id, *rules.watched(span), now)
+        exceptions, blocked = self.hindrances(provider_id, rules.dates(span), rules.watched(span), now)
         return list(slots.free_starts(rules, span, exceptions, blocked))
 
     def explain(self, provider_id: UserId, start: datetime, *, now: datetime | None = None) -> list[str]:
@@ -163,6 +162,24 @@ class Schedule(models.Model):
         exceptions = self.exceptions_within(rules.dates(Span(at, at)))
         held = Reservation.objects.blocking(provider_id, *rules.block(at), now).held()
         return list(slots.reasons(rules, at, now, exceptions, held))
+
+    def hindrances(
+        self, provider_id: UserId, dates: tuple[date, date], watched: Span, now: datetime
+    ) -> tuple[slots.Exceptions, list[Span]]:
+        """The hours of the exceptions from the first up to and with the second date, and what is blocked of the span.
+
+        One query: asked for with every list of slots, and for every slot that is taken.
+        """
+        first, last = dates
+        days = {"schedule": self.pk, "first": first, "last": last}
+        times = {"provider": provider_id, "span": DateTimeTZRange(*watched), "now": now}
+        exceptions, blocked = {}, []
+        for day, windows, start, end in HINDRANCES.rows(None, {**days, **times}):
+            if day is None:
+                blocked.append(Span(start.astimezone(UTC), end.astimezone(UTC)))
+            else:
+                exceptions[day] = slots.parse_hours(windows)
+        return exceptions, blocked
 
     def exceptions_within(self, dates: tuple[date, date]) -> slots.Exceptions:
         """The hours of the dated exceptions from the first up to and with the second date."""
@@ -190,11 +207,13 @@ class ScheduleExceptionQuerySet(models.QuerySet["ScheduleException"]):
             found[schedule_id][day] = slots.parse_hours(windows)
         return found
 
+    def within(self, first: date, last: date) -> Self:
+        return self.filter(date__gte=first, date__lte=last)
+
 
 def _dated(how: None, values: Mapping[str, Any]) -> models.QuerySet[Any, Any]:
     rows = ScheduleException.objects.filter(schedule__id__any_of=values["keys"])
-    within = rows.filter(date__gte=values["first"], date__lte=values["last"])
-    return within.values_list("schedule_id", "date", "windows")
+    return rows.within(values["first"], values["last"]).values_list("schedule_id", "date", "windows")
 
 
 DATED = Compiled(_dated, prepared=True)
@@ -246,11 +265,6 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
     def blocked_spans(self) -> list[Span]:
         return _spans(self.values_list("blocked__startswith", "blocked__endswith"))
 
-    def blocked_within(self, provider_id: UserId, start: datetime, end: datetime, now: datetime) -> list[Span]:
-        """What `blocking` finds, as spans: asked for with every list of slots, and for every slot that is taken."""
-        values = {"provider": provider_id, "span": DateTimeTZRange(start, end), "now": now}
-        return _spans(BLOCKED.rows(None, values))
-
     def held(self) -> list[Held]:
         return [Held(_span(during), _span(blocked)) for during, blocked in self.values_list("during", "blocked")]
 
@@ -270,14 +284,18 @@ class ReservationQuerySet(models.QuerySet["Reservation"]):
         return expired.update(lapsed=True)
 
 
-def _blocked(how: None, values: Mapping[str, Any]) -> models.QuerySet[Any, Any]:
+def _hindrances(how: None, values: Mapping[str, Any]) -> models.QuerySet[Any, Any]:
+    """Rows of (date, windows, None, None) for exceptions, and of (None, None, start, end) for what is blocked."""
+    none = Value(None, output_field=models.TextField())
+    days = ScheduleException.objects.filter(schedule=values["schedule"]).within(values["first"], values["last"])
     provider = values["provider"]
     key = provider if isinstance(provider, Later) else Value(provider)
-    rows = Reservation.objects.meeting(key, values["span"]).standing(values["now"])
-    return rows.values_list("blocked__startswith", "blocked__endswith")
+    times = Reservation.objects.meeting(key, values["span"]).standing(values["now"])
+    dated = days.order_by().values_list("date", "windows", none, none)
+    return dated.union(times.values_list(none, none, "blocked__startswith", "blocked__endswith"), all=True).order_by()
 
 
-BLOCKED = Compiled(_blocked, prepared=True)
+HINDRANCES = Compiled(_hindrances, prepared=True)
 
 
 def _spans(rows: Iterable[tuple[datetime, datetime]]) -> list[Span]:
