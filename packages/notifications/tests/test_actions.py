@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import itertools
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -18,7 +19,7 @@ from marketplace_kit.testing import run_jobs
 from marketplace_notifications import actions
 from marketplace_notifications.actions import Choice, notify
 from marketplace_notifications.exceptions import InvalidTicket, InvalidToken
-from marketplace_notifications.models import CHOSEN, Notification, Preference, StreamTicket
+from marketplace_notifications.models import CHOSEN, Notification, Preference, StreamTicket, ways_of
 from marketplace_notifications.signals import notification_created
 from marketplace_notifications.testing import make_notification
 
@@ -260,6 +261,8 @@ def test_a_wish_is_what_was_chosen_or_what_is_usual(ann, bob, of):
     wish = Preference.objects.wish_of
     assert wish(of(ann.pk), "parcel.sent") == ("parcel.sent", True, False)
     assert wish(of(ann.pk), "parcel.lost") == wish(of(bob.pk), "parcel.lost") == ("parcel.lost", False, True)
+    for key, kind in itertools.product((ann.pk, bob.pk), ("parcel.sent", "parcel.lost")):
+        assert ways_of(of(key), kind) == (wish(of(key), kind), [])
     assert all(CHOSEN.plans.values())
 
 

@@ -10,14 +10,16 @@ from django.db import IntegrityError, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 from tests.races import PATIENCE, somebody_waits, together, until
 
-from marketplace_notifications import deliveries, webhooks
+from marketplace_notifications import actions, deliveries, webhooks
 from marketplace_notifications.actions import notify
 from marketplace_notifications.exceptions import TooManyWebhooks
 from marketplace_notifications.models import (
     Notification,
+    Ways,
     WebhookDelivery,
     WebhookEndpoint,
     WebhookEndpointQuerySet,
+    usual,
 )
 from marketplace_notifications.posting import Answer
 from marketplace_notifications.testing import make_webhook, make_webhook_delivery
@@ -128,16 +130,22 @@ def told_while_deleted(ann):
     return together(act, delete)
 
 
+def look_without(monkeypatch, listening):
+    """Without the KEY SHARE lock."""
+
+    def look(user_id, kind):
+        return Ways(usual(kind), [*listening(user_id, kind).values_list("pk", flat=True)])
+
+    monkeypatch.setattr(actions, "ways_of", look)
+
+
 def test_a_deletion_waits_for_the_action_that_tells(ann):
     assert told_while_deleted(ann) == [None, None]
     assert (Notification.objects.count(), WebhookEndpoint.objects.count()) == (1, 0)
 
 
 def test_control_without_the_lock_the_action_is_undone(ann, monkeypatch):
-    def look(self, user_id, kind):
-        return list(self.of(user_id).values_list("pk", flat=True))
-
-    monkeypatch.setattr(WebhookEndpointQuerySet, "listening", look)
+    look_without(monkeypatch, WebhookEndpoint.objects.listening)
     acted, _ = told_while_deleted(ann)
     assert isinstance(acted, IntegrityError)
     assert Notification.objects.count() == 0
@@ -164,10 +172,7 @@ def test_two_that_tell_the_same_two_do_not_wait_for_each_other(ann, bob):
 
 
 def test_control_with_djangos_own_lock_they_deadlock(ann, bob, monkeypatch):
-    def lock(self, user_id, kind):
-        return list(self.of(user_id).select_for_update(no_key=True).values_list("pk", flat=True))
-
-    monkeypatch.setattr(WebhookEndpointQuerySet, "listening", lock)
+    look_without(monkeypatch, WebhookEndpoint.objects.select_for_update(no_key=True).listening)
     for person in (ann, bob):
         make_webhook(person.pk)
     assert "deadlock" in str(crosswise(ann, bob))

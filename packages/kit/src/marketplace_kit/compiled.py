@@ -76,6 +76,10 @@ class Sql(NamedTuple):
         """These columns of what the statement finds."""
         return type(self)(f"SELECT {columns} FROM ({self.text}) AS found", self.params).then(more, *params)  # noqa: S608
 
+    def plus(self, other: Self) -> Self:
+        """The rows of this one, and then those of the other."""
+        return type(self)(f"{self.text} UNION ALL {other.text}", (*self.params, *other.params))
+
 
 class Compiled[How: Hashable]:
     """A query as `build(how, values)` makes it, which returns a `values_list` or an `Sql` around one.

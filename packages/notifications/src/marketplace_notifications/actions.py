@@ -31,6 +31,7 @@ from .models import (
     WebhookEndpoint,
     Wish,
     usual,
+    ways_of,
 )
 from .signals import notification_created
 
@@ -44,7 +45,7 @@ def notify(user_id: Any, kind: str, data: dict[str, Any], context: dict[str, Any
     `kind` is one of TYPES, `data` names what it is about, for programs, and `context` holds the plain facts for the
     templates. Raises ValueError for a kind that TYPES lacks, TemplateDoesNotExist where it has no words.
     """
-    wish = Preference.objects.wish_of(user_id, kind)
+    wish, listening = ways_of(user_id, kind)
     data, context = rendering.plain(data), rendering.plain(context)
     title, body = rendering.title_and_body(kind, data, context)
     notification = Notification(
@@ -52,7 +53,7 @@ def notify(user_id: Any, kind: str, data: dict[str, Any], context: dict[str, Any
     )
     insert(notification)
     defer_all(_jobs(notification, wish))
-    notification_created.send(sender=Notification, notification=notification)
+    notification_created.send(sender=Notification, notification=notification, listening=listening)
     return notification
 
 

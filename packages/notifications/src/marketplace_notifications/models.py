@@ -181,14 +181,10 @@ class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
     def of(self, user_id: Any) -> Self:
         return self.filter(user=user_id)
 
-    def listening(self, user_id: Any, kind: str) -> list[UUID]:
-        """The keys of the user's endpoints that are sent this type: there until the transaction ends.
-
-        A KEY SHARE lock, which Django has no word for: only whoever deletes one waits for us, or we for him. Any other
-        lock would make those wait for each other who tell the same people, and a delivery written to what is
-        deleted meanwhile would undo all that is told of.
-        """
-        return [key for [key] in LISTENING.rows(None, {"user": _user_key(user_id), "type": kind})]
+    def listening(self, user_id: Any, kind: str) -> Self:
+        """The user's endpoints that are sent this type."""
+        wanted = Q(types__isnull=True) | Q(types__has_key=kind)
+        return self.of(user_id).filter(wanted, is_active=True)
 
     def erase(self) -> None:
         """Delete them. Locked first: what is being written for them is there before it is looked for."""
@@ -200,13 +196,38 @@ class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
         return self.select_for_update(of=("self",), no_key=True).filter(deliveries=delivery_id).first()
 
 
-def _listening(how: None, values: Values) -> Sql:
-    wanted = Q(types__isnull=True) | Q(types__has_key=values["type"])
-    rows = WebhookEndpoint.objects.of(values["user"]).filter(wanted, is_active=True)
-    return Sql.of(rows.order_by("pk").values_list("pk")).then("FOR KEY SHARE")
+class Ways(NamedTuple):
+    """How somebody is told of a type: on which channels, and at which of his endpoints, by their keys."""
+
+    wish: Wish
+    endpoints: list[UUID]
 
 
-LISTENING = Compiled(_listening, prepared=True)
+def ways_of(user_id: Any, kind: str) -> Ways:
+    """How the user is told of a type, now; the endpoints are there until the transaction ends. ValueError for a type
+    that TYPES lacks.
+
+    A KEY SHARE lock, which Django has no word for: only whoever deletes one waits for us, or we for him. Any other lock
+    would make those wait for each other who tell the same people, and a delivery written to what is deleted meanwhile
+    would undo all that is told of.
+    """
+    wish, endpoints = None, []
+    for email, in_app, endpoint in WAYS.rows(None, {"user": _user_key(user_id), "type": kind}):
+        if endpoint is None:
+            wish = Wish(kind, email, in_app)
+        else:
+            endpoints.append(endpoint)
+    return Ways(wish or usual(kind), endpoints)
+
+
+def _ways(how: None, values: Values) -> Sql:
+    """A row of (email, in_app, null) where something was chosen, and of (null, null, key) for each endpoint."""
+    endpoints = WebhookEndpoint.objects.listening(values["user"], values["type"]).order_by("pk").values_list("pk")
+    listening = Sql.of(endpoints).then("FOR KEY SHARE").select("NULL::boolean, NULL::boolean, pk")
+    return Sql.of(_chosen(how, values)).select("email, in_app, NULL::uuid").plus(listening)
+
+
+WAYS = Compiled(_ways, prepared=True)
 
 
 class WebhookEndpoint(models.Model):

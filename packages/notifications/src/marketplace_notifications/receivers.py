@@ -1,6 +1,7 @@
 """What else goes out of a notification, inside the transaction in which it is made."""
 
 from typing import Any
+from uuid import UUID
 
 from . import webhooks
 from .models import Notification
@@ -13,5 +14,5 @@ def connect() -> None:
     )
 
 
-def send_webhooks(notification: Notification, **_: Any) -> None:
-    webhooks.enqueue(notification)
+def send_webhooks(notification: Notification, listening: list[UUID], **_: Any) -> None:
+    webhooks.enqueue(notification, listening)

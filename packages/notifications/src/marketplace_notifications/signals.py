@@ -2,5 +2,6 @@
 
 from django.dispatch import Signal
 
-# Sends `notification: Notification`, stored and not yet published. What else goes out of it hangs here.
+# Sends `notification: Notification`, stored and not yet published, and `listening: list[UUID]`, the endpoints that are
+# sent it. What else goes out of it hangs here.
 notification_created = Signal()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 
@@ -97,10 +98,9 @@ def retry_webhook_delivery(delivery: WebhookDelivery) -> WebhookDelivery:
     return delivery
 
 
-def enqueue(notification: Notification) -> None:
-    """Send it to those of its owner's endpoints that are told of its type, once the transaction that tells commits."""
-    listening = WebhookEndpoint.objects.listening(notification.user_id, notification.type)
-    deliveries = [WebhookDelivery(endpoint_id=key, notification=notification) for key in listening]
+def enqueue(notification: Notification, endpoints: Sequence[UUID]) -> None:
+    """Send it to these endpoints of its owner, once the transaction that tells commits."""
+    deliveries = [WebhookDelivery(endpoint_id=key, notification=notification) for key in endpoints]
     defer_all(map(_attempt, WebhookDelivery.objects.bulk_create(deliveries)))
 
 
