@@ -191,8 +191,8 @@ def test_the_cursor_outlives_what_went_wrong_and_not_its_connection(transactiona
             assert query.rows(None, {"id": thing.pk}) == [(thing.pk, thing.name, thing.price)]
         with pytest.raises(DataError):
             query.rows(None, {"id": "no number"})
-        with prepared_cursor() as kept, prepared_cursor() as same:
-            assert kept.cursor is same.cursor
+        with prepared_cursor("SELECT 1") as kept, prepared_cursor("SELECT 1") as same, prepared_cursor("") as another:
+            assert kept.cursor is same.cursor is not another.cursor
         connection.close()
-    with prepared_cursor() as new:
+    with prepared_cursor("SELECT 1") as new:
         assert new.cursor is not kept.cursor

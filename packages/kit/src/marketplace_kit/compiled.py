@@ -31,6 +31,7 @@ type Values = Mapping[str, Any]
 
 log = structlog.get_logger(__name__)
 
+MOST_KEPT = 100  # cursors of a connection, each with what it found last; psycopg prepares as many statements
 MOST = 1_000  # shapes that are kept of one query: more are only made by somebody who tries them all
 
 
@@ -101,7 +102,7 @@ class Compiled[How: Hashable]:
             plan = self._learn(shape, how, values)
         if plan is None:
             return self._plan(how, values).rows(values, connection.cursor())
-        return plan.rows(values, prepared_cursor() if self._prepared else connection.cursor())
+        return plan.rows(values, prepared_cursor(plan.sql) if self._prepared else connection.cursor())
 
     def _plan(self, how: How, values: Values) -> "_Plan":
         try:
@@ -179,26 +180,30 @@ def _plan(rows: QuerySet[Any, Row] | Sql) -> _Plan:
 class _Kept(ServerBindingCursor):
     """Django's cursor that lets the server bind the values: what differs in its values can't be prepared.
 
-    It stays with its connection: a new one takes half as long as what it is asked, and has to learn types anew.
+    It stays with its connection, one for each statement: another has to learn anew how the values are written and read.
     """
 
     def close(self) -> None:
         """Nothing: whoever is next goes on with it."""
 
 
-def prepared_cursor() -> CursorWrapper:
-    """A cursor whose statements PostgreSQL plans once for each connection, where DATABASES has `prepare_threshold`.
+def prepared_cursor(statement: str) -> CursorWrapper:
+    """A cursor for this statement, which PostgreSQL plans once for each connection, where DATABASES has
+    `prepare_threshold`.
 
-    There is one for each connection: take what it found before anything else is executed.
+    There is one for each connection: take what it found before the same is executed again.
     """
     own: Any = connections[DEFAULT_DB_ALIAS]  # once: each look at `connection` finds the thread's own anew
     own.close_if_health_check_failed()
     own.ensure_connection()
-    kept: Any = vars(own.connection).get("kept_cursor")
-    if kept is None:
+    kept: dict[str, Any] = vars(own.connection).setdefault("kept_cursors", {})
+    found = kept.get(statement)
+    if found is None:
+        if len(kept) >= MOST_KEPT:
+            kept.clear()
         new: Any = _Kept
-        kept = own.connection.kept_cursor = new(own.connection)
-    cursor: CursorWrapper = own._prepare_cursor(kept)
+        found = kept[statement] = new(own.connection)
+    cursor: CursorWrapper = own._prepare_cursor(found)
     return cursor
 
 

@@ -224,12 +224,14 @@ def _is_new(asked: IdempotencyKey) -> bool:
 
     One statement: it may miss the row of whoever let go of the key just then, over which ours can't be stored later.
     """
-    table = connection.ops.quote_name(IdempotencyKey._meta.db_table)
-    seen = f'SELECT FROM {table} WHERE "user" = %s AND method = %s AND path = %s AND key = %s'
     values: list[int | str] = [_lock_of(asked), asked.user, asked.method, asked.path, asked.key]
-    with prepared_cursor() as cursor:
-        cursor.execute(f"SELECT pg_try_advisory_xact_lock(%s) AND NOT EXISTS ({seen})", values)
+    with prepared_cursor(IS_NEW) as cursor:
+        cursor.execute(IS_NEW, values)
         return bool(cursor.fetchone()[0])
+
+
+SEEN = f'SELECT FROM {IdempotencyKey._meta.db_table} WHERE "user" = %s AND method = %s AND path = %s AND key = %s'
+IS_NEW = f"SELECT pg_try_advisory_xact_lock(%s) AND NOT EXISTS ({SEEN})"
 
 
 def _find(asked: IdempotencyKey) -> IdempotencyKey | None:

@@ -32,17 +32,22 @@ def insert(*rows: Model) -> None:
 
 def insert_if_free(row: Model) -> bool:
     """Store a new row unless a constraint has another in its way; no error, so nothing to roll back."""
-    return _store(f"{_statement((type(row),))} ON CONFLICT DO NOTHING", (row,)) == 1
+    return _store(_if_free(type(row)), (row,)) == 1
 
 
 def _store(statement: str, rows: tuple[Model, ...]) -> int:
     values = [value for row in rows for value in _values(row)]
-    with prepared_cursor() as cursor:
+    with prepared_cursor(statement) as cursor:
         cursor.execute(statement, values)
         count: int = cursor.rowcount
     for row in rows if count else ():
         row._state.adding, row._state.db = False, connection.alias
     return count
+
+
+@cache
+def _if_free(model: type[Model]) -> str:
+    return f"{_statement((model,))} ON CONFLICT DO NOTHING"
 
 
 @cache

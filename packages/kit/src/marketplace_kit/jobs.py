@@ -41,8 +41,9 @@ def defer_all(jobs: Iterable[Deferred]) -> None:
     given = [_given(*one) for one in jobs]
     if given:
         # procrastinate's own statement, prepared, and without the logs and copies of each job that it makes.
-        with prepared_cursor() as cursor:
-            cursor.execute(queries["defer_jobs"], {"jobs": given})
+        statement = queries["defer_jobs"]
+        with prepared_cursor(statement) as cursor:
+            cursor.execute(statement, {"jobs": given})
 
 
 def _given(task: str, arguments: dict[str, Any], after: timedelta | None) -> JobToDefer:

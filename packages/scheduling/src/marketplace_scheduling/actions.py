@@ -25,14 +25,15 @@ from .exceptions import InvalidWindows, ReservationLapsed, SlotUnavailable, Star
 from .models import Reservation, Schedule, ScheduleException, UserId
 from .slots import Rules, Span
 
+LOCK = "SELECT pg_advisory_xact_lock(%s)"
 OVERLAPS = {"23P01", "40P01"}  # exclusion_violation; deadlock_detected, in which two that overlap may end
 
 
 def lock_provider(provider_id: UserId) -> None:
     """Wait until no other transaction takes time of this provider; held until the transaction ends."""
     digest = blake2b(f"marketplace_scheduling:{provider_id}".encode(), digest_size=8).digest()
-    with prepared_cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest, signed=True)])
+    with prepared_cursor(LOCK) as cursor:
+        cursor.execute(LOCK, [int.from_bytes(digest, signed=True)])
 
 
 @action
