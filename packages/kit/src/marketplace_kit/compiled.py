@@ -134,7 +134,7 @@ class Instances[M: Model]:
         self.columns = tuple(field.attname for field in chosen)
 
     def made(self, values: Sequence[Any]) -> M:
-        return self.model.from_db(connection.alias, self.columns, values)
+        return self.model.from_db(DEFAULT_DB_ALIAS, self.columns, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +194,9 @@ def prepared_cursor(statement: str) -> CursorWrapper:
     There is one for each connection: take what it found before the same is executed again.
     """
     own: Any = connections[DEFAULT_DB_ALIAS]  # once: each look at `connection` finds the thread's own anew
-    own.close_if_health_check_failed()
-    own.ensure_connection()
+    if own.connection is None or not own.health_check_done:
+        own.close_if_health_check_failed()
+        own.ensure_connection()
     kept: dict[str, Any] = vars(own.connection).setdefault("kept_cursors", {})
     found = kept.get(statement)
     if found is None:
