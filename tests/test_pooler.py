@@ -18,8 +18,9 @@ database = settings.DATABASES["default"]
 said = [database["HOST"], database["OPTIONS"].get("options", ""), database["DISABLE_SERVER_SIDE_CURSORS"]]
 print(orjson.dumps(said).decode())
 """
-LOCKS = "-c lock_timeout=10000"
-ALL = f"{LOCKS} -c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000"
+PLANS = "-c plan_cache_mode=force_generic_plan"
+LOCKS = f"-c lock_timeout=10000 {PLANS}"
+ALL = f"-c lock_timeout=10000 -c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000 {PLANS}"
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,8 @@ def test_a_booking_asked_for_twice_is_one(provider, customer, sign_in):
 def test_a_new_one_takes_few_statements(provider, customer, sign_in, django_assert_num_queries):
     mine, service = sign_in(customer), make_service(provider)
     # The session and its user; the key, twice; what is booked before the lock, the lock, what is booked, by and from
-    # whom; what is in its way, and how the week goes; the reservation; the booking and its history.
-    with django_assert_num_queries(12 + 2) as asked:  # and the savepoint in the test's own transaction
+    # whom; what is in its way; the reservation; the booking and its history.
+    with django_assert_num_queries(11 + 2) as asked:  # and the savepoint in the test's own transaction
         assert book(mine, body_of(service)).status_code == 201
 
     verbs = [one["sql"].split(" ")[0] for one in asked]

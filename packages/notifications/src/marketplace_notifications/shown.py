@@ -24,8 +24,8 @@ PAGES = Pages(Notification, _rows, NOTIFICATION.names, prepared=True)
 
 
 def _unread(how: None, values: Values) -> QuerySet[Notification, Any]:
-    counted = Notification.objects.inbox_of(values["user"]).unread().order_by().values("user").annotate(unread=Count("*"))
-    return counted.values_list("unread")
+    rows = Notification.objects.inbox_of(values["user"]).unread().order_by()
+    return rows.values("user").annotate(unread=Count("*")).values_list("unread")
 
 
 UNREAD = Compiled(_unread, prepared=True)
