@@ -387,8 +387,9 @@ def test_no_secret_is_in_any_line(client, written, tmp_path, settings, monkeypat
     secrets += [token, ticket, "not-a-token-at-all", "eyJhbGciOiJIUzI1NiJ9", "aHVudGVyMjpodW50ZXIy"]
 
     text = written()
-    assert text.count('"event": "request"') > 15
-    assert '"event": "audit"' in text
+    events = [json.loads(line)["event"] for line in text.splitlines()]
+    assert events.count("request") > 15
+    assert "audit" in events
     assert [secret for secret in secrets if secret in text] == []
     assert not re.search(r"X-Amz-Signature|AWS4-HMAC|argon2", text)
     assert all(json.loads(line) for line in text.splitlines())
