@@ -90,19 +90,23 @@ class ObjectStorage(Server):
             _remove_dead_socket(Path(f"/tmp/seaweedfs-{''.join(part)}-{port}.sock"))  # noqa: S108
 
     def ready(self) -> bool:
-        """Has its bucket."""
-        return self.ping()
+        """Has its bucket, and takes a file: the one may come a moment before the other."""
+        probe = f"/{self.bucket}/.ready"
+        return self.ping() and self._answer("PUT", probe) == 200 and self._answer("DELETE", probe) == 204
 
     def ping(self) -> bool:
         """Whether its bucket is there for who holds the keys."""
-        path = f"/{self.bucket}/"
-        headers = sigv4.headers("HEAD", self.url + path, self.access_key, self.secret_key, REGION)
+        return self._answer("HEAD", f"/{self.bucket}/") == 200
+
+    def _answer(self, method: str, path: str) -> int | None:
+        """The status, None where there is none."""
+        headers = sigv4.headers(method, self.url + path, self.access_key, self.secret_key, REGION)
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=2)
         try:
-            connection.request("HEAD", path, headers=headers)
-            return connection.getresponse().status == 200
+            connection.request(method, path, headers=headers)
+            return connection.getresponse().status
         except (OSError, http.client.HTTPException):
-            return False
+            return None
         finally:
             connection.close()
 
