@@ -7,6 +7,7 @@ import shutil
 
 import httpx
 import pytest
+import structlog
 from tests.faults import auditor, caller
 from tests.faults.caller import PROBLEM
 from tests.faults.diary import Diary
@@ -153,11 +154,16 @@ def test_the_auditor_finds_a_mail_that_is_missing(soak, tmp_path):
         assert len([*auditor.mails(audit)]) == 1
 
 
-@pytest.mark.parametrize(
-    "line", ['{"event": "request", "status": 500}', "[ERROR] Application callable raised an exception"]
-)
-def test_the_auditor_finds_a_defect_in_the_log(soak, tmp_path, line):
-    (tmp_path / "api.log").write_text(f'{{"event": "request", "status": 200}}\n{line}\nwhy\n')
+def logged(caplog, status):
+    """A line of log as the API writes it."""
+    structlog.get_logger("marketplace.request").error("request", status=status)
+    return caplog.messages[-1]
+
+
+@pytest.mark.parametrize("line", [None, "[ERROR] Application callable raised an exception"])
+def test_the_auditor_finds_a_defect_in_the_log(soak, tmp_path, caplog, line):
+    line = line or logged(caplog, 500)
+    (tmp_path / "api.log").write_text(f"{logged(caplog, 200)}\n{line}\nwhy\n")
     with soak.database() as database:
         audit = soak.auditor(database)
         audit.logs = tmp_path

@@ -1,5 +1,6 @@
 """Holds what clients were told against what is stored. It reads tables and files, and asks no code of ours."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -46,7 +47,7 @@ OVERLAPPING = (
     " WHERE a.status <> 'cancelled' AND b.status <> 'cancelled'"
 )
 # What stands in the log of a request that nobody expected; the last is granian's, of what Django did not catch.
-DEFECTS = ("unexpected_error", '"status": 500', "Application callable raised")
+DEFECTS = re.compile(r'unexpected_error|"status":\s*500\b|Application callable raised')
 # By whom, and how many at the most: docs/deployment.md has the table. One more each, for who asks for metrics.
 CONNECTIONS = {"marketplace api": 2 * 4 + 1, "marketplace stream": 4 + 1, "marketplace worker": 4 + 4 + 10 + 1}
 
@@ -83,7 +84,7 @@ def answers(of: Auditor) -> Iterator[str]:
     for log in of.logs.glob("api.log*") if of.logs else ():
         lines = log.read_text(errors="replace").splitlines()
         for number, line in enumerate(lines):
-            if any(word in line for word in DEFECTS):
+            if DEFECTS.search(line):
                 yield f"{log.name}: " + "\n".join(lines[number : number + 40])[:4000]
 
 

@@ -134,7 +134,8 @@ def test_an_owner_that_lives_keeps_its_folder(tmp_path: Path, owner: Any) -> Non
     assert psutil.pid_exists(living.pids[0])
 
 
-def test_a_server_that_somebody_else_runs_on_the_data_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "not-yet-noted"])
+def test_a_server_that_somebody_else_runs_on_the_data_is_left_alone(tmp_path: Path, noted: bool) -> None:
     server = Postgres(tmp_path, fast=True)
     with server:
         account = server.account()
@@ -143,8 +144,12 @@ def test_a_server_that_somebody_else_runs_on_the_data_is_left_alone(tmp_path: Pa
     command = [program, "-D", server.data, f"--port={port}", "--unix_socket_directories="]
     foreign = Child(command, tmp_path / "foreign.log", {}, account=account, death=signal.SIGKILL)
     foreign.start()
-    assert until((server.data / "postmaster.pid").exists, 10)
+    note = server.data / "postmaster.pid"
+    assert until(note.exists, 10)
     try:
+        if not noted:
+            assert until(note.read_text, 10)
+            note.write_text("")  # as it is between its making and its writing
         with pytest.raises(EmbeddedError, match=f"Another PostgreSQL, process {foreign.pid}, runs on"):
             server.start()
         assert foreign.alive

@@ -66,8 +66,8 @@ class TestReserve:
 
     def test_the_edges_of_reach_can_be_had(self, provider: Person, now: datetime) -> None:
         schedule = make_schedule(minimum_notice=120, booking_window=2)
-        actions.reserve(schedule, provider.pk, now + 2 * HOUR)
-        actions.reserve(schedule, provider.pk, now + 2 * DAY)
+        edges = [now + 2 * HOUR, now + 2 * DAY]
+        assert [actions.reserve(schedule, provider.pk, edge).during.lower for edge in edges] == edges
 
     @pytest.mark.parametrize("after", [HOUR, 1.5 * HOUR, 2.5 * HOUR, 61 * MINUTE, 3 * HOUR + timedelta(microseconds=1)])
     def test_taken_or_off_the_grid(self, provider: Person, now: datetime, after: timedelta) -> None:
@@ -267,7 +267,8 @@ class TestFirmAndRelease:
         reservation = actions.reserve(schedule, provider.pk, now + HOUR)
         actions.release(reservation.pk)
         actions.release(reservation.pk)
-        actions.reserve(schedule, provider.pk, now + HOUR)
+        again = actions.reserve(schedule, provider.pk, now + HOUR)
+        assert [one.pk for one in Reservation.objects.all()] == [again.pk]
 
 
 class TestSchedules:

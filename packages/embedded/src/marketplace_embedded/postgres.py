@@ -109,15 +109,16 @@ class Postgres(Server):
             raise EmbeddedError(f"{self.data} is PostgreSQL {found}'s, and the wheel has {ours}: dump and restore it.")
 
     def _refuse_foreign_server(self) -> None:
-        """A server that somebody else started on our data holds no lock of ours; the number may be a stranger's."""
-        try:
-            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
-            process = psutil.Process(pid)
-            serving = process.name() == "postgres" and Path(process.cwd()) == self.data
-        except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
-            return
-        if serving:
-            raise EmbeddedError(f"Another PostgreSQL, process {pid}, runs on {self.data}: stop it first.")
+        """A server that somebody else started on our data holds no lock of ours.
+
+        Its process is looked for: `postmaster.pid` is empty while it starts, and a stale one may name a stranger.
+        """
+        data = str(self.data.resolve())
+        seen = [process.info for process in psutil.process_iter(["pid", "ppid", "name", "cwd"])]
+        here = {one["pid"]: one for one in seen if one["name"] == "postgres" and one["cwd"] == data}
+        if here:
+            first = next(pid for pid, one in here.items() if one["ppid"] not in here)  # the others are its children
+            raise EmbeddedError(f"Another PostgreSQL, process {first}, runs on {self.data}: stop it first.")
 
     def command(self) -> Sequence[str | Path]:
         """`postgres` itself: pg_ctl would part us from it."""
