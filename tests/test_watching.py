@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import os
 import signal
 import threading
 from collections import Counter
@@ -63,6 +64,17 @@ def journey(system):
 
 def as_(client):
     return {"Authorization": f"Bearer {client.token}"}
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is nothing to choose from")
+def test_who_runs_python_in_many_threads_keeps_to_one_core(system):
+    above, *api = running(system, "api")
+    workers = running(system, "worker")
+
+    assert len(api) == 2
+    assert len(workers) == 1
+    assert until(lambda: all(len(process.cpu_affinity()) == 1 for process in [*api, *workers]), PATIENCE)
+    assert set(above.cpu_affinity()) == os.sched_getaffinity(0)  # which starts the others
 
 
 # --- metrics ---

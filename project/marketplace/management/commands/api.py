@@ -8,6 +8,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from marketplace.environment import env
+from marketplace.running import cores
 
 MOST_WORKERS = 4  # unless more are asked for: what of the machine's cores is ours, nobody tells us
 
@@ -42,6 +43,7 @@ def load() -> Callable[..., Any]:
     so that a worker that is told to stop while it loads would live on until it is killed, with requests in its hands.
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    cores.share_one()
     from marketplace.wsgi import application
 
     return application

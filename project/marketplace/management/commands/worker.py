@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from procrastinate.contrib.django import app
 
+from marketplace.running import cores
 from marketplace.running.lanes import SLOW, work
 from marketplace.watching.start import around_jobs, start
 
@@ -18,6 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         start("worker")
+        cores.share_one()
         # An app of its own: what a job defers goes through Django's connection, in the job's own transaction, and
         # not through the worker's, where others would see it, and start it, before that transaction commits.
         with app.with_connector(app.connector.get_worker_connector()) as worker_app:  # type: ignore[attr-defined]
