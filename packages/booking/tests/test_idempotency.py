@@ -38,12 +38,12 @@ def test_a_booking_asked_for_twice_is_one(provider, customer, sign_in):
 def test_a_new_one_takes_few_statements(provider, customer, sign_in, django_assert_num_queries):
     mine, service = sign_in(customer), make_service(provider)
     # The session and its user; the key, twice; what is booked before the lock, the lock, what is booked, by and from
-    # whom; what is in its way; the reservation; the booking and its history.
-    with django_assert_num_queries(11 + 2) as asked:  # and the savepoint in the test's own transaction
+    # whom; what is in its way; the reservation, the booking and its history.
+    with django_assert_num_queries(10 + 2) as asked:  # and the savepoint in the test's own transaction
         assert book(mine, body_of(service)).status_code == 201
 
     verbs = [one["sql"].split(" ")[0] for one in asked]
-    assert (verbs.count("SAVEPOINT"), verbs.count("INSERT"), verbs.count("WITH")) == (1, 2, 1)
+    assert (verbs.count("SAVEPOINT"), verbs.count("INSERT"), verbs.count("WITH")) == (1, 1, 1)
 
 
 def test_the_answer_stays_the_first_whatever_became_of_the_booking(provider, customer, sign_in):

@@ -211,6 +211,20 @@ def test_several_jobs_are_one_statement(django_assert_num_queries):
     assert ProcrastinateJob.objects.get().args == {"text": "later"}
 
 
+@pytest.mark.django_db
+def test_jobs_and_what_they_are_about_are_one_statement(django_assert_num_queries):
+    ran.clear()
+    with django_assert_num_queries(0):
+        defer_all([], storing=[])
+    with django_assert_num_queries(2):
+        defer_all([Deferred("tests.note", {"text": "of both"})], storing=[Thing(name="a"), Thing(name="b")])
+        defer_all([], storing=[Thing(name="c")])
+
+    assert run_jobs() == 1
+    assert ran == ["of both"]
+    assert [*Thing.objects.order_by("name").values_list("name", flat=True)] == ["a", "b", "c"]
+
+
 @pytest.fixture
 def mailbox(tmp_path, settings):
     options = {"file_path": str(tmp_path / "mail")}

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from tests.people.models import Thing, Work
 
 from marketplace_kit.ids import uuid7
@@ -58,6 +58,44 @@ def test_a_row_that_another_is_in_the_way_of_is_left_out():
 
     assert late._state.adding
     assert {*IdempotencyKey.objects.values_list("key", "body_hash")} == {("k", "first"), ("other", "x")}
+
+
+ALL_KINDS = a_key("late", headers={"A": ["b", None, "'%s"]}, body=b"\x00\xff%s")
+NOTHING = a_key("late", status=None, leased_until=a_key().created_at, body=b"")
+
+
+@pytest.mark.parametrize("other", [ALL_KINDS, NOTHING, Thing(name="T'a%", price=Decimal("12.50"))])
+def test_what_comes_with_a_row_is_stored_or_left_out_with_it(other, django_assert_num_queries):
+    insert(a_key())
+    with django_assert_num_queries(1):
+        assert not insert_if_free(a_key(), other, Work(id=uuid7(), kind="a"))
+    assert (IdempotencyKey.objects.count(), Thing.objects.count(), Work.objects.count()) == (1, 0, 0)
+
+    with django_assert_num_queries(1):
+        assert insert_if_free(a_key("free"), other, Work(id=uuid7(), kind="a"))
+
+    stored = (
+        type(other).objects.exclude(**{"key__in": ["k", "free"]} if isinstance(other, IdempotencyKey) else {}).get()
+    )
+    assert values_of(stored) == values_of(other)
+    assert not other._state.adding
+    assert Work.objects.get().kind == "a"
+
+
+def test_what_is_too_long_is_refused_and_not_cut_off():
+    with pytest.raises(DataError), transaction.atomic():
+        insert_if_free(a_key(), a_key("late", method="M" * 300))
+    assert not IdempotencyKey.objects.exists()
+
+
+def test_a_select_for_what_it_does_is_the_same_statement(django_assert_num_queries):
+    with django_assert_num_queries(1):
+        insert(Thing(name="c"), and_select="SELECT set_config('kit.told', %s, true)", values=["yes"])
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('kit.told')")
+        assert cursor.fetchone() == ("yes",)
+    assert Thing.objects.get().name == "c"
 
 
 def test_what_must_not_be_is_an_error():

@@ -70,10 +70,10 @@ def no_constraint() -> Iterator[None]:
 @contextmanager
 def no_lock(threads: int) -> Iterator[None]:
     """Nobody waits for the provider; and so that no order is left to luck, all have looked before the first writes."""
-    looked, insert = Barrier(threads), actions._insert
+    looked, insert = Barrier(threads), actions.insert_if_free
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(actions, "lock_provider", lambda provider_id: None)
-        patch.setattr(actions, "_insert", lambda reservation: looked.wait(60) >= 0 and insert(reservation))
+        patch.setattr(actions, "insert_if_free", lambda *rows: looked.wait(60) >= 0 and insert(*rows))
         yield
 
 

@@ -53,9 +53,9 @@ def create_booking(customer: AbstractBaseUser, service: Service, start: datetime
     if not all_there(customer.pk, service.provider_id):
         raise NotFound
     expires_at = None if service.auto_confirm else start
-    reservation = scheduling.take(service.schedule, service.provider_id, start, expires_at=expires_at)
+    reservation = scheduling.free(service.schedule, service.provider_id, start, expires_at=expires_at)
     booking = _agreed(customer, service, reservation, notes)
-    insert(booking, _entry(booking, Event.CREATED, None, customer.pk))
+    scheduling.take(reservation, booking, _entry(booking, Event.CREATED, None, customer.pk))
     booking_created.send(sender=Booking, booking=booking, actor_id=customer.pk)
     return booking
 

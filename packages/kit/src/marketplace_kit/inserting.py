@@ -7,7 +7,8 @@ key that the database makes is not read back.
     insert(booking, entry)  # both, in one statement
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -24,21 +25,23 @@ PLAIN = {
 }
 
 
-def insert(*rows: Model) -> None:
+def insert(*rows: Model, and_select: str = "", values: Sequence[Any] = ()) -> None:
     """Store new rows, of any models, in one statement: one that refers to another needs no order, Django's foreign
-    keys look at the commit. Raises what the database does."""
-    _store(_statement(tuple(map(type, rows))), rows)
+    keys look at the commit. With `and_select`, a SELECT for what it does, it is the same statement, too. Raises what
+    the database does."""
+    _store(_statement(tuple(map(type, rows)), and_select), rows, values)
 
 
-def insert_if_free(row: Model) -> bool:
-    """Store a new row unless a constraint has another in its way; no error, so nothing to roll back."""
-    return _store(_if_free(type(row)), (row,)) == 1
+def insert_if_free(row: Model, *others: Model) -> bool:
+    """Store a new row, and others with it, unless a constraint has another row in the way of the first; no error, so
+    nothing to roll back."""
+    return _store(_if_free(type(row), *map(type, others)), (row, *others)) == 1
 
 
-def _store(statement: str, rows: tuple[Model, ...]) -> int:
+def _store(statement: str, rows: tuple[Model, ...], more: Sequence[Any] = ()) -> int:
     values = [value for row in rows for value in _values(row)]
     with prepared_cursor(statement) as cursor:
-        cursor.execute(statement, values)
+        cursor.execute(statement, [*values, *more])
         count: int = cursor.rowcount
     for row in rows if count else ():
         row._state.adding, row._state.db = False, connection.alias
@@ -46,22 +49,41 @@ def _store(statement: str, rows: tuple[Model, ...]) -> int:
 
 
 @cache
-def _if_free(model: type[Model]) -> str:
-    return f"{_statement((model,))} ON CONFLICT DO NOTHING"
+def _if_free(model: type[Model], *others: type[Model]) -> str:
+    first = f"{_insert(model)} ON CONFLICT DO NOTHING"
+    return _all_of(f"{first} RETURNING 1", *(_insert(other, where="row_0") for other in others)) if others else first
 
 
 @cache
-def _statement(models: tuple[type[Model], ...]) -> str:
-    *before, last = map(_insert, models)
+def _statement(models: tuple[type[Model], ...], last: str = "") -> str:
+    return _all_of(*map(_insert, models), *([last] if last else []))
+
+
+def _all_of(*statements: str) -> str:
+    """One statement that does what all do; those before the last are called `row_0`, `row_1` …"""
+    *before, last = statements
     named = ", ".join(f"row_{number} AS ({one})" for number, one in enumerate(before))
     return f"WITH {named} {last}" if before else last
 
 
-def _insert(model: type[Model]) -> str:
+def _insert(model: type[Model], where: str = "") -> str:
+    """The row; only where a part of the statement has given one."""
     quoted, fields = connection.ops.quote_name, _fields(model)
     columns = ", ".join(quoted(str(field.column)) for field in fields)
-    holders = ", ".join(["%s"] * len(fields))
-    return f"INSERT INTO {quoted(model._meta.db_table)} ({columns}) VALUES ({holders})"  # noqa: S608  (names are ours)
+    if where:
+        source = f"SELECT {', '.join(map(_typed, fields))} FROM {where}"  # noqa: S608  (names are ours)
+    else:
+        source = f"VALUES ({', '.join(['%s'] * len(fields))})"
+    return f"INSERT INTO {quoted(model._meta.db_table)} ({columns}) {source}"
+
+
+def _typed(field: "Field[Any, Any]") -> str:
+    """A value of which PostgreSQL would not see what it is, as it does in VALUES.
+
+    Without what stands in brackets: a cast to varchar(3) cuts off what a column of three refuses.
+    """
+    kind = field.db_type(connection) or ""
+    return f"%s::{re.sub(r'[(].*?[)]', '', kind)}"
 
 
 @cache

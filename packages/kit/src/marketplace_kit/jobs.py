@@ -3,17 +3,18 @@
 By name, because tasks call actions: an action that imported its task would close a circle.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from django.db.models import Model
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.sql import queries
 from procrastinate.types import JobToDefer
 from psycopg.types.json import Jsonb
 
-from .compiled import prepared_cursor
+from .inserting import insert
 
 # Growing pauses: 5 s, 25 s, 2 min, 10 min, 52 min …
 PATIENT = RetryStrategy(max_attempts=8, exponential_wait=5)
@@ -36,14 +37,17 @@ def defer(task: str, *, after: timedelta | None = None, **arguments: Any) -> Non
     defer_all([Deferred(task, arguments, after)])
 
 
-def defer_all(jobs: Iterable[Deferred]) -> None:
-    """The same for several, in one statement; for none, nothing."""
+def defer_all(jobs: Iterable[Deferred], *, storing: Sequence[Model] = ()) -> None:
+    """The same for several, in one statement, which stores these new rows as well; for nothing, nothing."""
     given = [_given(*one) for one in jobs]
     if given:
-        # procrastinate's own statement, prepared, and without the logs and copies of each job that it makes.
-        statement = queries["defer_jobs"]
-        with prepared_cursor(statement) as cursor:
-            cursor.execute(statement, {"jobs": given})
+        insert(*storing, and_select=DEFER, values=[given])
+    elif storing:
+        insert(*storing)
+
+
+# procrastinate's own, prepared, and without the logs and copies of each job that it makes.
+DEFER = queries["defer_jobs"].replace("%(jobs)s", "%s").rstrip(";")
 
 
 def _given(task: str, arguments: dict[str, Any], after: timedelta | None) -> JobToDefer:

@@ -15,7 +15,6 @@ from django.db import transaction
 from marketplace_kit import mail
 from marketplace_kit.clock import now
 from marketplace_kit.exporting import exported
-from marketplace_kit.inserting import insert
 from marketplace_kit.jobs import Deferred, defer_all
 from marketplace_kit.transactions import action
 
@@ -51,8 +50,7 @@ def notify(user_id: Any, kind: str, data: dict[str, Any], context: dict[str, Any
     notification = Notification(
         user_id=user_id, type=kind, title=title, body=body, data=data, context=context, in_app=wish.in_app
     )
-    insert(notification)
-    defer_all(_jobs(notification, wish))
+    defer_all(_jobs(notification, wish), storing=[notification])
     notification_created.send(sender=Notification, notification=notification, listening=listening)
     return notification
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.db import DatabaseError
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.db.models import Model
 
 from marketplace_kit import clock
 from marketplace_kit.compiled import prepared_cursor
@@ -45,23 +46,30 @@ def reserve(
     Raises StartOutOfReach (422 `in_the_past`, `too_soon`, `too_far`) and SlotUnavailable (409).
     """
     lock_provider(provider_id)
-    return take(schedule, provider_id, start, expires_at=expires_at)
+    reservation = free(schedule, provider_id, start, expires_at=expires_at)
+    take(reservation)
+    return reservation
 
 
-@action
-def take(
+def free(
     schedule: Schedule, provider_id: UserId, start: datetime, *, expires_at: datetime | None = None
 ) -> Reservation:
-    """What `reserve` does, for whoever holds the provider's lock already."""
+    """What `reserve` would store, for whoever holds the provider's lock, and goes on to `take` it. Raises the same."""
     now, rules = clock.now(), schedule.rules()
     start = _check_reach(rules, start, now)
     hindrances = schedule.hindrances(provider_id, rules.dates(rules.slot(start)), rules.block(start), now)
     _check_free(rules, start, *hindrances)
-    reservation = Reservation(provider_id=provider_id, expires_at=expires_at, **_ranges(rules, start))
+    return Reservation(provider_id=provider_id, expires_at=expires_at, **_ranges(rules, start))
+
+
+@action
+def take(reservation: Reservation, *others: Model) -> None:
+    """Store what was `free`, and new rows about it, in one statement. SlotUnavailable."""
     with _overlap_refused():
-        if not (_insert(reservation) or (_lapse(reservation, now) and _insert(reservation))):
+        if insert_if_free(reservation, *others):
+            return
+        if not (_lapse(reservation, clock.now()) and insert_if_free(reservation, *others)):
             raise SlotUnavailable
-    return reservation
 
 
 @action
@@ -162,10 +170,6 @@ def _check_free(rules: Rules, start: datetime, exceptions: slots.Exceptions, blo
     """By the engine that lists the slots; `blocked` is what meets the slot with its buffers."""
     if not slots.is_free(rules, start, exceptions, blocked):
         raise SlotUnavailable
-
-
-def _insert(reservation: Reservation) -> bool:
-    return insert_if_free(reservation)
 
 
 def _lapse(reservation: Reservation, now: datetime) -> int:
