@@ -19,7 +19,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         start("worker")
-        cores.share_one()
         # An app of its own: what a job defers goes through Django's connection, in the job's own transaction, and
         # not through the worker's, where others would see it, and start it, before that transaction commits.
         with app.with_connector(app.connector.get_worker_connector()) as worker_app:  # type: ignore[attr-defined]
@@ -27,6 +26,7 @@ class Command(BaseCommand):
                 # With more at once it would end while one of them still defers another.
                 worker_app.run_worker(concurrency=1, wait=False, **around_jobs())
                 return
+            cores.share_one()
             lanes = {"": options["concurrency"], SLOW: options["webhooks"]}
             # Jobs that run when it is told to stop may finish; what is left then goes back by `retry_stalled_jobs`.
             asyncio.run(work(worker_app, lanes, shutdown_graceful_timeout=20, **around_jobs()))
