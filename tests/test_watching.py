@@ -69,11 +69,11 @@ def as_(client):
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is nothing to choose from")
 def test_who_runs_python_in_many_threads_keeps_to_one_core(system):
     above, *api = running(system, "api")
-    workers = running(system, "worker")
+    others = [*running(system, "stream"), *running(system, "worker")]
 
     assert len(api) == 2
-    assert len(workers) == 1
-    assert until(lambda: all(len(process.cpu_affinity()) == 1 for process in [*api, *workers]), PATIENCE)
+    assert len(others) == 2
+    assert until(lambda: all(len(process.cpu_affinity()) == 1 for process in [*api, *others]), PATIENCE)
     assert set(above.cpu_affinity()) == os.sched_getaffinity(0)  # which starts the others
 
 

@@ -4,6 +4,7 @@ from typing import Any, override
 import uvicorn
 from django.core.management.base import BaseCommand, CommandParser
 
+from marketplace.running import cores
 from marketplace_notifications.hub import hub
 
 
@@ -29,6 +30,7 @@ class Command(BaseCommand):
             # Who reads too slowly to hear that it is over is not waited for.
             timeout_graceful_shutdown=5,
         )
+        cores.share_one()
         Server(config).run()
 
 
