@@ -13,6 +13,8 @@ from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from marketplace.running import lanes
+
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
@@ -94,3 +96,53 @@ def test_webhooks_that_hang_hold_up_nothing_else(tmp_path):
         finally:
             process.kill()
     assert "doing" not in ends("tests.hang")
+
+
+# --- a long queue ---
+
+WAITING = 300
+FETCH = "SELECT id FROM procrastinate_fetch_job_v2('{default}', NULL)"
+FILL = (
+    "INSERT INTO procrastinate_jobs (queue_name, task_name)"
+    f" SELECT 'default', 'tests.done' FROM generate_series(1, {WAITING})"
+)
+READ = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'procrastinate_jobs'"
+
+
+@pytest.fixture
+def queue():
+    """A connection by which the worker asks for jobs."""
+    connector = lanes.connector().get_sync_connector()
+    connector.open()
+    with connector.pool.connection() as connection:
+        yield connection
+    connector.close()
+
+
+def test_a_queue_that_was_empty_for_long_is_not_compared_with_itself(queue):
+    analyse("VACUUM ANALYZE")
+    for _ in range(10):
+        assert queue.execute(FETCH).fetchone() == (None,)
+    queue.execute(FILL)
+    queue.commit()
+
+    assert 0 < rows_read_for_one_job(queue) < 10 * WAITING
+
+
+def test_a_queue_that_was_analysed_while_it_was_filled_is_not_compared_with_itself(queue):
+    queue.execute(FILL)
+    analyse("ANALYZE")
+    queue.commit()
+
+    assert 0 < rows_read_for_one_job(queue) < 10 * WAITING
+
+
+def analyse(how):
+    """As autovacuum does by itself."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{how} procrastinate_jobs")
+
+
+def rows_read_for_one_job(queue):
+    assert queue.execute(FETCH).fetchone() != (None,)
+    return queue.execute(READ).fetchone()[0]

@@ -6,10 +6,22 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from procrastinate import App
+from procrastinate import App, PsycopgConnector
+from procrastinate.contrib.django.utils import connector_params
 
 SLOW = "webhooks"  # the queue whose jobs wait, for seconds, for whatever a user names
 LOOK_EVERY = 1.0  # seconds, for jobs whose time has come; of those that are due at once the database tells
+
+
+def connector() -> PsycopgConnector:
+    """How the worker asks for its jobs: PostgreSQL takes them in the order of their index, and sorts none.
+
+    Where it has seen an empty queue last, or one that was being filled, it would first compare each that waits with
+    each, for every job that it gives out, until the table is analysed again.
+    """
+    params = connector_params()
+    params["options"] = f"{params.get('options', '')} -c enable_sort=off"
+    return PsycopgConnector(kwargs=params)
 
 
 async def work(worker_app: App, lanes: Mapping[str, int], **options: Any) -> None:

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from procrastinate.contrib.django import app
 
 from marketplace.running import cores
-from marketplace.running.lanes import SLOW, work
+from marketplace.running.lanes import SLOW, connector, work
 from marketplace.watching.start import around_jobs, start
 
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         start("worker")
         # An app of its own: what a job defers goes through Django's connection, in the job's own transaction, and
         # not through the worker's, where others would see it, and start it, before that transaction commits.
-        with app.with_connector(app.connector.get_worker_connector()) as worker_app:  # type: ignore[attr-defined]
+        with app.with_connector(connector()) as worker_app:
             if options["one_shot"]:
                 # With more at once it would end while one of them still defers another.
                 worker_app.run_worker(concurrency=1, wait=False, **around_jobs())
