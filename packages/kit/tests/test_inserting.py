@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
-from tests.people.models import Thing, Work
+from tests.people.models import Badge, Thing, Work
 
 from marketplace_kit.ids import uuid7
 from marketplace_kit.inserting import insert, insert_if_free
@@ -86,6 +86,11 @@ def test_what_is_too_long_is_refused_and_not_cut_off():
     with pytest.raises(DataError), transaction.atomic():
         insert_if_free(a_key(), a_key("late", method="M" * 300))
     assert not IdempotencyKey.objects.exists()
+
+
+def test_a_column_of_a_hosts_own_kind_gets_the_whole_value():
+    assert insert_if_free(a_key(), Badge(id="ABCD"), Badge(id="EFGH"))
+    assert {*Badge.objects.values_list("pk", flat=True)} == {"ABCD", "EFGH"}
 
 
 def test_a_select_for_what_it_does_is_the_same_statement(django_assert_num_queries):

@@ -7,7 +7,6 @@ key that the database makes is not read back.
     insert(booking, entry)  # both, in one statement
 """
 
-import re
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
@@ -67,23 +66,15 @@ def _all_of(*statements: str) -> str:
 
 
 def _insert(model: type[Model], where: str = "") -> str:
-    """The row; only where a part of the statement has given one."""
-    quoted, fields = connection.ops.quote_name, _fields(model)
-    columns = ", ".join(quoted(str(field.column)) for field in fields)
-    if where:
-        source = f"SELECT {', '.join(map(_typed, fields))} FROM {where}"  # noqa: S608  (names are ours)
-    else:
-        source = f"VALUES ({', '.join(['%s'] * len(fields))})"
-    return f"INSERT INTO {quoted(model._meta.db_table)} ({columns}) {source}"
+    """The row; only where a part of the statement has given one.
 
-
-def _typed(field: "Field[Any, Any]") -> str:
-    """A value of which PostgreSQL would not see what it is, as it does in VALUES.
-
-    Without what stands in brackets: a cast to varchar(3) cuts off what a column of three refuses.
+    No value is cast: PostgreSQL takes those of a SELECT that it inserts for what their columns are, as in VALUES, and
+    refuses what is too long for one, where a cast would cut it off.
     """
-    kind = field.db_type(connection) or ""
-    return f"%s::{re.sub(r'[(].*?[)]', '', kind)}"
+    quoted, fields = connection.ops.quote_name, _fields(model)
+    columns, holders = ", ".join(quoted(str(field.column)) for field in fields), ", ".join(["%s"] * len(fields))
+    source = f"SELECT {holders} FROM {where}" if where else f"VALUES ({holders})"  # noqa: S608  (names are ours)
+    return f"INSERT INTO {quoted(model._meta.db_table)} ({columns}) {source}"
 
 
 @cache
