@@ -26,6 +26,16 @@ sys.stdin.read()
 over.set()
 """
 
+# Says on which cores a program runs that it starts once it keeps to one.
+STARTING = """
+import os, subprocess, sys, time
+from marketplace.running import cores
+cores.share_one()
+while len(os.sched_getaffinity(0)) > 1:
+    time.sleep(0.01)
+subprocess.run([sys.executable, "-c", "import os; print(*os.sched_getaffinity(0))"])
+"""
+
 # As a sandbox forbids it.
 FORBIDDEN = """
 import os
@@ -76,6 +86,11 @@ class TestWhereThereAreMore:
         process = sharing("cores.STAY = cores.CHOICE = 0.1")
         for found in [True, False, True]:
             assert until(lambda: bool(on_one(process)) is found, PATIENCE)  # noqa: B023 - it is over at once
+
+    def test_a_program_that_it_starts_may_run_on_all(self):
+        command = [sys.executable, "-c", STARTING]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=PATIENCE, check=True)
+        assert {*map(int, done.stdout.split())} == CORES
 
     def test_cores_that_are_not_ours_are_not_taken(self, sharing):
         ours = min(CORES)

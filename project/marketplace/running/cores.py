@@ -12,7 +12,9 @@ import sys
 import threading
 import time
 from collections.abc import Set as AbstractSet
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -27,12 +29,14 @@ CHOICE = 0.01  # seconds, in which the kernel may take us to that one
 def share_one() -> None:
     """Keep all threads of this process on one core; once a second the kernel may choose another.
 
+    What it starts may run on all of them: a program has a lock of its own, and nobody would move it to another core.
     Nothing happens with `ONE_CORE=0` in the environment, where there is but one core, or where the system is not Linux.
     """
     if not env.bool("ONE_CORE", default=True) or sys.platform != "linux":
         return
     cores = os.sched_getaffinity(0)
     if len(cores) > 1:
+        sys.addaudithook(partial(_let_start, cores))
         threading.Thread(target=_stay, args=(cores,), name="one core", daemon=True).start()
 
 
@@ -45,6 +49,13 @@ def _stay(cores: AbstractSet[int]) -> None:
             time.sleep(STAY)
     except OSError as error:  # forbidden, or these cores are no longer ours: it serves as well without
         log.warning("cores_not_chosen", reason=error.strerror)
+
+
+def _let_start(cores: AbstractSet[int], event: str, _: Any) -> None:
+    """A program inherits the cores of the thread that starts it; that one is back with the others within a second."""
+    if event == "subprocess.Popen":
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, cores)
 
 
 def _allow(cores: AbstractSet[int]) -> None:
