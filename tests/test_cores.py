@@ -44,6 +44,19 @@ def forbidden(*_):
 os.sched_setaffinity = forbidden
 """
 
+# As when a container is given other cores than those it began with.
+GONE = """
+import os
+cores.STAY, allow, wide = 0.1, cores._allow, []
+def given(wanted):
+    if len(wanted) > 1:
+        wide.append(wanted)
+    if len(wide) == 2 and len(wanted) > 1:
+        raise OSError(22, "Invalid argument")
+    allow(wanted)
+cores._allow = given
+"""
+
 
 @pytest.fixture
 def sharing():
@@ -104,6 +117,13 @@ class TestWhereThereAreMore:
         out, _ = process.communicate(timeout=PATIENCE)
         assert "cores_not_chosen" in out
         assert process.returncode == 0
+
+    def test_where_its_cores_are_gone_it_may_run_on_what_there_is(self, sharing):
+        process = sharing(GONE)
+        assert until(lambda: psutil.Process(process.pid).num_threads() == 3, PATIENCE)
+        assert all(found >= CORES for found in cores_of(process))
+        out, _ = process.communicate(timeout=PATIENCE)
+        assert "cores_not_chosen" in out
 
 
 @pytest.mark.parametrize("where", ["sys.platform = 'darwin'", "import os; os.environ['ONE_CORE'] = '0'"])

@@ -49,6 +49,9 @@ def _stay(cores: AbstractSet[int]) -> None:
             time.sleep(STAY)
     except OSError as error:  # forbidden, or these cores are no longer ours: it serves as well without
         log.warning("cores_not_chosen", reason=error.strerror)
+        # The kernel remembers the one that we asked for last, and would keep us there once it is ours again.
+        with contextlib.suppress(OSError):
+            _allow({*range(os.cpu_count() or 1)})
 
 
 def _let_start(cores: AbstractSet[int], event: str, _: Any) -> None:
