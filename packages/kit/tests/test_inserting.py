@@ -93,6 +93,23 @@ def test_a_column_of_a_hosts_own_kind_gets_the_whole_value():
     assert {*Badge.objects.values_list("pk", flat=True)} == {"ABCD", "EFGH"}
 
 
+def test_a_row_is_stored_although_a_trigger_leads_what_comes_with_it_elsewhere():
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE FUNCTION elsewhere() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+        cursor.execute(
+            f"CREATE TRIGGER t BEFORE INSERT ON {Thing._meta.db_table} FOR EACH ROW EXECUTE FUNCTION elsewhere()"
+        )
+    assert insert_if_free(a_key(), Thing(name="c"))
+    assert IdempotencyKey.objects.exists()
+
+
+def test_rows_are_stored_although_a_select_for_what_it_does_finds_nothing():
+    thing = Thing(name="c")
+    insert(thing, and_select="SELECT 1 WHERE %s", values=[False])
+    assert not thing._state.adding
+    assert Thing.objects.exists()
+
+
 def test_a_select_for_what_it_does_is_the_same_statement(django_assert_num_queries):
     with django_assert_num_queries(1):
         insert(Thing(name="c"), and_select="SELECT set_config('kit.told', %s, true)", values=["yes"])

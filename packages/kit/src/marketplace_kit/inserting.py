@@ -28,29 +28,39 @@ def insert(*rows: Model, and_select: str = "", values: Sequence[Any] = ()) -> No
     """Store new rows, of any models, in one statement: one that refers to another needs no order, Django's foreign
     keys look at the commit. With `and_select`, a SELECT for what it does, it is the same statement, too. Raises what
     the database does."""
-    _store(_statement(tuple(map(type, rows)), and_select), rows, values)
+    _run(_statement(tuple(map(type, rows)), and_select), rows, values)
+    _know_stored(rows)
 
 
 def insert_if_free(row: Model, *others: Model) -> bool:
     """Store a new row, and others with it, unless a constraint has another row in the way of the first; no error, so
     nothing to roll back."""
-    return _store(_if_free(type(row), *map(type, others)), (row, *others)) == 1
+    is_free = _run(_if_free(type(row), *map(type, others)), (row, *others)) == 1
+    if is_free:
+        _know_stored((row, *others))
+    return is_free
 
 
-def _store(statement: str, rows: tuple[Model, ...], more: Sequence[Any] = ()) -> int:
+def _run(statement: str, rows: tuple[Model, ...], more: Sequence[Any] = ()) -> int:
+    """How many rows its last part stored or found."""
     values = [value for row in rows for value in _values(row)]
     with prepared_cursor(statement) as cursor:
         cursor.execute(statement, [*values, *more])
-        count: int = cursor.rowcount
-    for row in rows if count else ():
+        return int(cursor.rowcount)
+
+
+def _know_stored(rows: tuple[Model, ...]) -> None:
+    for row in rows:
         row._state.adding, row._state.db = False, connection.alias
-    return count
 
 
 @cache
 def _if_free(model: type[Model], *others: type[Model]) -> str:
     first = f"{_insert(model)} ON CONFLICT DO NOTHING"
-    return _all_of(f"{first} RETURNING 1", *(_insert(other, where="row_0") for other in others)) if others else first
+    if not others:
+        return first
+    # Counted is the first: a host's trigger may lead the others elsewhere.
+    return _all_of(f"{first} RETURNING 1", *(_insert(other, where="row_0") for other in others), "SELECT FROM row_0")
 
 
 @cache
