@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from http.client import HTTPConnection
 from pathlib import Path
 
 import boto3
@@ -202,6 +203,17 @@ def test_a_body_that_is_too_large_is_refused_at_the_front(shared: System, size: 
     answer = httpx.post(f"{shared.url}/api/v1/auth/login", content=b"x" * size, headers=headers, timeout=20)
     assert problem(answer) == (413, "too_large")
     assert answer.json()["requestId"] == "mine"
+
+
+@pytest.mark.parametrize("path", ["users/me/avatar", "nowhere"])
+def test_who_is_refused_before_his_body_is_read_keeps_the_connection(shared: System, path: str) -> None:
+    port = int(named(shared.data_dir, "cli api")[0].cmdline()[-1])
+    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as api:  # which opens a new one only if told to
+        for _ in range(3):
+            api.request("PUT", f"/api/v1/{path}", b"x" * 5_000_000, {"Content-Type": "multipart/form-data; boundary=x"})
+            with api.getresponse() as answer:
+                assert answer.status in {401, 404}
+                assert answer.read()
 
 
 @pytest.mark.parametrize("given", ["no good", "x" * 129, 'quote"', ""])

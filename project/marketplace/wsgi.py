@@ -16,6 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 os.environ.setdefault("MARKETPLACE_PROCESS", "api")
 
 LARGEST_BODY = 22_000_000  # bytes; as the front has it
+PART = 1 << 18  # bytes that are read at once
 
 
 def with_length(application: "WSGIApplication") -> "WSGIApplication":
@@ -30,5 +31,23 @@ def with_length(application: "WSGIApplication") -> "WSGIApplication":
     return measured
 
 
-application = with_length(get_wsgi_application())
+def with_whole_body(application: "WSGIApplication") -> "WSGIApplication":
+    """Read what a request that is refused has sent, too.
+
+    granian closes a connection with a body that nobody has read. A front that is still sending it, or has the next
+    request on the same one, can't tell that from a server that is down.
+    """
+
+    def reading(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        body, length = environ["wsgi.input"], environ.get("CONTENT_LENGTH", "")
+        answer = application(environ, start_response)
+        if length.isdecimal() and 0 < int(length) <= LARGEST_BODY:
+            while body.read(PART):
+                pass
+        return answer
+
+    return reading
+
+
+application = with_whole_body(with_length(get_wsgi_application()))
 start("api")
