@@ -1,5 +1,6 @@
 """`marketplace up` and the command, for real: processes, signals, ports and data dirs."""
 
+import json
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import boto3
@@ -203,6 +204,27 @@ def test_a_body_that_is_too_large_is_refused_at_the_front(shared: System, size: 
     answer = httpx.post(f"{shared.url}/api/v1/auth/login", content=b"x" * size, headers=headers, timeout=20)
     assert problem(answer) == (413, "too_large")
     assert answer.json()["requestId"] == "mine"
+
+
+@pytest.mark.parametrize("body", [b"zz\r\nabc\r\n0\r\n\r\n", b"3\r\nabcXX0\r\n\r\n", b"f" * 18 + b"\r\n"])
+def test_a_body_in_bad_chunks_is_the_clients_fault(shared: System, body: bytes) -> None:
+    head = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert told(shared, head + body) == (400, "bad_request")
+
+
+def test_too_many_headers_are_refused_in_the_words_of_the_api(shared: System) -> None:
+    headers = b"".join(b"X-%d: a\r\n" % number for number in range(120))
+    assert told(shared, b"GET /api/v1/services HTTP/1.1\r\nHost: localhost\r\n%s\r\n" % headers) == (431, "too_large")
+
+
+def told(system: System, request: bytes) -> tuple[int, str]:
+    """Status and code of the answer to what no client would send."""
+    with closing(socket.create_connection(("127.0.0.1", int(system.url.rpartition(":")[2])), timeout=20)) as front:
+        front.sendall(request)
+        answer = HTTPResponse(front)
+        answer.begin()
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        return answer.status, json.load(answer)["code"]
 
 
 @pytest.mark.parametrize("path", ["users/me/avatar", "nowhere"])
