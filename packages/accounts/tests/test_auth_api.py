@@ -103,6 +103,7 @@ def test_a_password_like_ones_name_or_address_is_weak(client: JsonClient) -> Non
         ({"email": "x" * 250 + "@example.com"}, "/email"),
         ({"email": f"a@{chr(0xFDFA) * 60}.com"}, "/email"),
         ({"email": "\ud800@example.com"}, "/email"),
+        ({"email": "new@example.com\ud800"}, "/email"),
         ({"password": "x y" * 500}, "/password"),
         ({"password": "\ud800" * 20}, "/password"),
         ({"password": 123456789012}, "/password"),

@@ -1,5 +1,7 @@
 """What a body may be: the whole table of values, and how wrong ones are told."""
 
+import json
+
 import pytest
 
 ORDER = {"name": "Tea"}
@@ -24,6 +26,12 @@ def wrong_places(answer):
         ('{"name":"\\u0000"}', "/name"),
         ('{"name":"a\\u0000b"}', "/name"),
         ('{"name":"\\ud800"}', "/name"),
+        ('{"name":"ab\\ud800"}', "/name"),
+        ('{"name":"\\udfffab"}', "/name"),
+        ('{"name":"\\ude00\\ud83d"}', "/name"),
+        ('{"name":"Tea","note":"a\\ud800b"}', "/note"),
+        ('{"name":"Tea","note":"a\\u0000b"}', "/note"),
+        ('{"name":"Tea","at":"2027-01-01T00:00:00Z\\ud800"}', "/at"),
         ('{"name":"' + "x" * 101 + '"}', "/name"),
         ("{}", "/name"),
         ('{"name":"Tea","isGift":1}', "/isGift"),
@@ -84,6 +92,22 @@ def test_what_is_right_comes_through(member, body, given):
 
     assert answer.status_code == 200, answer.content
     assert answer.json()["given"] == ORDER | given
+
+
+@pytest.mark.parametrize(("character", "code"), [("\0", "nul_character"), ("\ud800", "lone_surrogate")])
+@pytest.mark.parametrize("name", ["name", "note", "currency"])
+def test_text_that_can_not_be_stored_is_refused_for_that(member, name, character, code):
+    raw = json.dumps(ORDER | {name: f"ab{character}"})  # the client's own encoder refuses to write them
+    answer = member.generic("POST", "/api/orders", raw, content_type="application/json")
+
+    assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [(f"/{name}", code)]
+
+
+def test_a_pair_of_surrogates_is_a_character(member):
+    raw = r'{"name":"Tea \ud83c\udf75"}'
+    answer = member.generic("POST", "/api/orders", raw, content_type="application/json")
+
+    assert answer.json()["given"] == {"name": "Tea \U0001f375"}
 
 
 def test_all_that_is_wrong_is_told_at_once(member):

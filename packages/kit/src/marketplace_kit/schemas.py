@@ -1,4 +1,4 @@
-"""What goes in and out: camelCase both ways, exact money, UTC times, nothing unknown, no NUL."""
+"""What goes in and out: camelCase both ways, exact money, UTC times, nothing unknown, text that can be stored."""
 
 import re
 import unicodedata
@@ -27,10 +27,16 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from . import money
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
-def _without_nul(value: Any) -> Any:
-    if isinstance(value, str) and "\0" in value:
-        raise PydanticCustomError("nul_character", "Text must not contain NUL characters")
+
+def _storable(value: Any) -> Any:
+    """Refuse text that PostgreSQL can't hold, before anything else makes a harmless one of it."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise PydanticCustomError("nul_character", "Text must not contain NUL characters")
+        if _SURROGATE.search(value):  # JSON's escapes can write one alone, UTF-8 can't
+            raise PydanticCustomError("lone_surrogate", "Text must not contain lone surrogates")
     return value
 
 
@@ -45,8 +51,8 @@ class Wrong(NamedTuple):
 class _Guarded(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
-    def _no_nul(cls, value: Any) -> Any:
-        return _without_nul(value)
+    def _only_storable(cls, value: Any) -> Any:
+        return _storable(value)
 
     @classmethod
     def rules(cls, data: dict[str, Any]) -> Iterable[Wrong]:
@@ -157,6 +163,7 @@ _LINE_BREAKS = re.compile(r"\r\n?|\u2028|\u2029")
 def clean_text(value: str) -> str:
     """`value` in NFC, trimmed, with plain line breaks and no other control characters."""
     text = unicodedata.normalize("NFC", _LINE_BREAKS.sub("\n", value))
+    # Bodies with lone surrogates (Cs) were refused before; headers and the names of files may have them.
     return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs")).strip()
 
 
