@@ -132,6 +132,23 @@ def test_signing_in(client: JsonClient, user: User) -> None:
     assert user.last_login is not None
 
 
+@pytest.mark.parametrize(
+    "email", [" Ada@Example.com", "Ada@Example.com\r\n", "\u2028Ada@Example.com\t", "A\x07da@Example.com"]
+)
+def test_what_registers_signs_in(client: JsonClient, email: str) -> None:
+    assert client.post("/api/auth/register", BODY | {"email": email}).json()["user"]["email"] == "Ada@Example.com"
+    assert client.post("/api/auth/login", {"email": email, "password": PASSWORD}).status_code == 200
+    assert client.post("/api/auth/password/forgot", {"email": email}).status_code == 202
+    assert link_token()
+    assert mail.outbox[-1].to == ["Ada@Example.com"]
+
+
+@pytest.mark.parametrize("email", ["", " ", "nobody", "@", "a b@example.com", "x" * 1000])
+def test_what_can_be_nobodys_address_is_just_unknown(client: JsonClient, email: str) -> None:
+    assert client.post("/api/auth/login", {"email": email, "password": PASSWORD}).status_code == 401
+    assert client.post("/api/auth/password/forgot", {"email": email}).status_code == 202
+
+
 def test_a_wrong_password_and_an_unknown_address_are_one(client: JsonClient, user: User, work: list[str]) -> None:
     def attempt(email: str, password: str) -> tuple[int, Any, int]:
         work.clear()

@@ -51,6 +51,8 @@ def _phone(value: str) -> str:
 Email = Annotated[
     str, AfterValidator(_email), Field(max_length=MAX_EMAIL, json_schema_extra={"format": "email"}),
 ]  # fmt: skip
+# Written as it was when it was registered, so cleaned as it was then; one that can't be an address is just unknown.
+GivenEmail = Annotated[str, Field(max_length=1000), AfterValidator(clean_line)]
 Phone = Annotated[str, AfterValidator(_phone), Field(max_length=50)]
 Password = Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD, json_schema_extra={"format": "password"})]
 Secret = Annotated[str, Field(min_length=1, max_length=LONGEST_SECRET)]
@@ -98,7 +100,7 @@ class Register(In):
 class LogIn(In):
     """Who signs in."""
 
-    email: str = Field(max_length=1000, description="As registered, in any case.", examples=["ada@example.com"])
+    email: GivenEmail = Field(description="As registered, in any case.", examples=["ada@example.com"])
     password: Password = Field(description="The password.", examples=["correct horse battery"])
 
 
@@ -111,7 +113,7 @@ class Refresh(In):
 class ForgotPassword(In):
     """Who has forgotten a password."""
 
-    email: str = Field(max_length=1000, description="As registered, in any case.", examples=["ada@example.com"])
+    email: GivenEmail = Field(description="As registered, in any case.", examples=["ada@example.com"])
 
 
 class ResetPassword(In):
