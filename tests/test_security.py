@@ -231,7 +231,7 @@ def test_guessing_at_the_admin_is_limited_as_at_the_api(settings):
     settings.KIT = {**settings.KIT, "RATE_LIMITS": {"sign_in": {"email": "2/h", "address": "9/h"}}}
     settings.RATELIMIT_CACHE_PREFIX = uuid4().hex
     make_user("boss@example.com", PASSWORD, is_staff=True)
-    guesses = [("boss@example.com", "a"), ("BOSS@example.com", "b"), ("boss@example.com", PASSWORD)]
+    guesses = [("boss@example.com", "a"), (" BOSS@example.com", "b"), ("boss@example.com", PASSWORD)]
 
     answers = [Client().post("/admin/login/", {"username": who, "password": word}) for who, word in guesses]
 

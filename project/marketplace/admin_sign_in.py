@@ -21,7 +21,7 @@ def sign_in(request: HttpRequest) -> HttpResponseBase:
     try:
         if request.method == "POST":
             meter.by_address()
-            meter.by("email", email_key(request.POST.get("username", "")))
+            meter.by("email", email_key(request.POST.get("username", "").strip()))  # as its form does
         response: HttpResponseBase = admin.site.login(request)
     except DomainError as error:
         response = HttpResponse(error.detail, "text/plain", error.status, headers=error.headers)
