@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings as project
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
+from django.db import DataError
 from django.test import Client
 
 from marketplace_accounts import checks
@@ -173,7 +174,7 @@ def test_an_administrator_is_made(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 @pytest.mark.parametrize(
     ("email", "password", "said"),
     [
-        ("nobody", PASSWORD, "not an e-mail"),
+        ("nobody", PASSWORD, "an e-mail address"),
         ("a@example.com", "", "ADMIN_PASSWORD"),
         ("a@example.com", "short", "too short"),
         ("TAKEN@example.com", PASSWORD, "taken"),
@@ -184,6 +185,47 @@ def test_what_the_command_refuses(monkeypatch: pytest.MonkeyPatch, email: str, p
     monkeypatch.setenv("ADMIN_PASSWORD", password)
     with pytest.raises(CommandError, match=said):
         call_command("createadmin", email=email)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"first_name": "x" * 300}, "First name: .* at most 100 "),
+        ({"last_name": "x" * 101}, "Last name: .* at most 100 "),
+        ({"last_name": "a\0b"}, "Last name: .* NUL"),
+        ({"first_name": "a\udcff"}, "First name: .* surrogates"),  # so Python reads an argument that is no UTF-8
+        ({"email": "x" * 250 + "@example.com"}, "Email: "),
+        ({"email": f"a@{chr(0xFDFA) * 60}.com"}, "Email: .* shorter"),
+    ],
+)
+def test_what_the_command_refuses_as_the_api_does(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], said: str
+) -> None:
+    monkeypatch.setenv("ADMIN_PASSWORD", PASSWORD)
+    with pytest.raises(CommandError, match=said):
+        call_command("createadmin", **{"email": "a@example.com"} | given)
+    assert not User.objects.exists()
+
+
+def test_a_password_that_could_not_be_sent_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("x y" * 500))
+    with pytest.raises(CommandError, match=r"Password: .* at most ") as caught:
+        call_command("createadmin", email="a@example.com", password_stdin=True)
+    assert "x yx y" not in str(caught.value)
+
+
+def test_an_administrators_names_and_address_are_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADMIN_PASSWORD", PASSWORD)
+    call_command("createadmin", email=" boss@example.com\n", first_name=" Ada \n Augusta ")
+    user = User.objects.get()
+    assert (user.email, user.first_name) == ("boss@example.com", "Ada Augusta")
+
+
+@pytest.mark.django_db(transaction=True)  # so that nothing of the test's own takes it back
+def test_a_user_is_stored_with_a_profile_or_not_at_all() -> None:
+    with pytest.raises(DataError):
+        User.objects.create_user("a@example.com", PASSWORD, profile={"first_name": "x" * 300})
+    assert not User.objects.exists()
 
 
 def test_djangos_own_command_works(monkeypatch: pytest.MonkeyPatch) -> None:

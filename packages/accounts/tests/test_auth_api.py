@@ -10,7 +10,7 @@ import pytest
 from django.core import mail
 
 from marketplace_accounts import tasks
-from marketplace_accounts.models import Session, User
+from marketplace_accounts.models import Profile, Session, User
 from marketplace_accounts.testing import PASSWORD, bearer, make_session, make_user
 from marketplace_kit.clock import shifted
 from marketplace_kit.testing import JsonClient, run_jobs
@@ -141,6 +141,14 @@ def test_what_registers_signs_in(client: JsonClient, email: str) -> None:
     assert client.post("/api/auth/password/forgot", {"email": email}).status_code == 202
     assert link_token()
     assert mail.outbox[-1].to == ["Ada@Example.com"]
+
+
+def test_a_user_who_was_stored_without_a_profile_signs_in(client: JsonClient, user: User) -> None:
+    Profile.objects.all().delete()
+    response = client.post("/api/auth/login", {"email": user.email, "password": PASSWORD})
+    assert response.status_code == 200, response.content
+    assert response.json()["user"]["profile"]["firstName"] == ""
+    assert client.get("/api/users/me", **auth(response.json()["access"])).status_code == 200
 
 
 @pytest.mark.parametrize("email", ["", " ", "nobody", "@", "a b@example.com", "x" * 1000])

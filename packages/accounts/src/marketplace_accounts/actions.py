@@ -88,6 +88,8 @@ def log_in(email: str, password: str, client: Client = NOWHERE) -> SignedIn:
     # Holds the row, and with it any change of the password until the session is there to be ended by it.
     if not User.objects.active().filter(pk=user.pk, password=user.password).update(last_login=now()):
         raise _refused(email, client)
+    if not hasattr(user, "profile"):  # a host's own means may have stored the user alone
+        user.profile, _ = Profile.objects.get_or_create(user=user)
     signed_in = _open_session(user, client)
     audit.record("signed_in", user_id=str(user.pk), address=client.ip)
     return signed_in

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 
 from marketplace_kit import audit
@@ -42,12 +42,13 @@ class UserQuerySet(models.QuerySet["User"]):
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Store a user with an empty profile; `profile={...}` fills it."""
+        """Store a user with an empty profile; `profile={...}` fills it. Both are stored, or neither."""
         profile = fields.pop("profile", {})
         user = User(email=email, **fields)
         user.set_password(password)
-        user.save(using=self._db, force_insert=True)
-        Profile.objects.using(self._db).create(user=user, **profile)
+        with transaction.atomic(using=self._db):
+            user.save(using=self._db, force_insert=True)
+            Profile.objects.using(self._db).create(user=user, **profile)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
