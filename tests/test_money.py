@@ -5,7 +5,9 @@ from decimal import Decimal
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from marketplace_accounts import personal_data
 from marketplace_accounts.models import User
@@ -118,3 +120,11 @@ def test_the_command_proves_that_all_books_agree():
     status, _, err = reconciled()
     assert status == 1
     assert "Refund unknown: nothing here, 5 USD at the gateway." in err
+
+
+@pytest.mark.django_db
+def test_there_is_no_proof_without_all_tables():
+    MigrationRecorder(connection).record_unapplied("marketplace_billing", "0005_found_by_support")
+
+    with pytest.raises(CommandError, match="First run `migrate`"):
+        reconciled()

@@ -10,7 +10,8 @@ import pytest
 from django.conf import settings as project
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
-from django.db import DataError
+from django.db import DataError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 from marketplace_accounts import checks
@@ -225,6 +226,14 @@ def test_an_administrators_names_and_address_are_cleaned(monkeypatch: pytest.Mon
 def test_a_user_is_stored_with_a_profile_or_not_at_all() -> None:
     with pytest.raises(DataError):
         User.objects.create_user("a@example.com", PASSWORD, profile={"first_name": "x" * 300})
+    assert not User.objects.exists()
+
+
+def test_a_database_without_all_tables_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADMIN_PASSWORD", PASSWORD)
+    MigrationRecorder(connection).record_unapplied("marketplace_accounts", "0002_profile_avatar")
+    with pytest.raises(CommandError, match="First run `migrate`"):
+        call_command("createadmin", email="a@example.com")
     assert not User.objects.exists()
 
 

@@ -2,15 +2,14 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from marketplace_billing import reconciliation
+from marketplace_kit.commands import MigratedCommand
 
 COLUMNS = ("currency", "paid", "refunded", "ledger", "gateway")
 SHOWN = 100  # differences
 
 
-class Command(BaseCommand):
+class Command(MigratedCommand):
     help = (
         "Prove that ledger = payments - refunds = gateway: print the sums of each currency, and every difference. "
         "Exit status 1 where there is one."

@@ -2,15 +2,14 @@ from argparse import ArgumentTypeError
 from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
+from django.core.management.base import CommandError, CommandParser
 
 from marketplace.seeding import PASSWORD, seed_demo
 from marketplace.seeding.bulk import seed
 from marketplace.seeding.plan import Plan, PlanRefused
 from marketplace.seeding.progress import shown
 from marketplace_kit.clock import now
+from marketplace_kit.commands import MigratedCommand
 
 SIZES = ("services", "providers", "customers", "bookings")
 
@@ -23,7 +22,7 @@ def a_size(text: str) -> int:
     return int(digits)
 
 
-class Command(BaseCommand):
+class Command(MigratedCommand):
     help = (
         "Put the demo data in place; with a size, realistic data of that size beside what is there. "
         "The same numbers and seed make the same rows, once: a run that was broken off goes on where it was."
@@ -41,9 +40,6 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        migrations = MigrationExecutor(connection)
-        if migrations.migration_plan(migrations.loader.graph.leaf_nodes()):
-            raise CommandError("The tables are not all there yet. First: marketplace migrate")
         sizes = {name: options[name] for name in SIZES}
         if all(size is None for size in sizes.values()):
             seed_demo()

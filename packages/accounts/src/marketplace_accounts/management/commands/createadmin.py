@@ -5,12 +5,13 @@ import sys
 from argparse import ArgumentParser
 from typing import Annotated, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from pydantic import AfterValidator, Field, ValidationError
 
 from marketplace_accounts.actions import password_faults
 from marketplace_accounts.models import User
 from marketplace_accounts.schemas import Email, Password
+from marketplace_kit.commands import MigratedCommand
 from marketplace_kit.schemas import In, clean_line
 
 VARIABLE = "ADMIN_PASSWORD"
@@ -26,7 +27,7 @@ class Administrator(In, alias_generator=None):
     last_name: Name
 
 
-class Command(BaseCommand):
+class Command(MigratedCommand):
     help = f"Make an administrator. The password comes from {VARIABLE}, or with --password-stdin from standard input."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
