@@ -213,6 +213,22 @@ def test_sizes_that_make_no_sense_are_refused(sizes):
         Plan.of(today=TODAY, **sizes)
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_a_size_has_an_end(name):
+    with pytest.raises(PlanRefused, match="above 100,000,000"):
+        a_plan(**{name: 100_000_001})
+
+    assert a_plan(**{name: 100_000_000})
+
+
+@pytest.mark.parametrize(("today", "beyond"), [(date(2000, 1, 1), -1), (date(2100, 1, 1), 1)])
+def test_today_is_no_day_of_another_age(today, beyond):
+    with pytest.raises(PlanRefused, match="from 2000-01-01 to 2100-01-01"):
+        a_plan(today=today + timedelta(days=beyond))
+
+    seeded(today=today)
+
+
 # --- the command ---
 
 
@@ -271,6 +287,9 @@ def test_lines_come_at_each_tenth_only():
         ("--services", "many"),
         ("--services", "5", "--providers", "0"),
         ("--services", "5", "--today", "tomorrow"),
+        ("--services", "5", "--today", "0001-01-01"),
+        ("--services", "5", "--today", "9999-12-31"),
+        ("--services", "99999999999999999999"),
     ],
 )
 def test_what_the_command_refuses(arguments):

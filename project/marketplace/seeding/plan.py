@@ -12,6 +12,8 @@ from math import sqrt
 from random import Random
 
 PERIOD = timedelta(days=730)  # how far back the marketplace began
+MOST = 100_000_000  # rows of a kind
+EARLIEST, LATEST = date(2000, 1, 1), date(2100, 1, 1)  # days that may count as today
 _FIRST_MILLISECOND = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
@@ -78,6 +80,10 @@ class Plan:
     def _check(self) -> None:
         if min(self.services, self.providers, self.customers, self.bookings) < 0:
             raise PlanRefused("A size below zero makes no sense.")
+        if max(self.services, self.providers, self.customers, self.bookings) > MOST:
+            raise PlanRefused(f"A size above {MOST:,} is too large.")
+        if not EARLIEST <= self.today <= LATEST:
+            raise PlanRefused(f"Today must be a day from {EARLIEST} to {LATEST}.")
         if self.services and not self.providers:
             raise PlanRefused("Services need at least one provider.")
         if self.bookings and not (self.services and self.customers):
