@@ -26,6 +26,8 @@ from marketplace_embedded.process import until
 
 NOBODY = Account(65534, 65534, search=True)
 PATIENCE = 60.0  # seconds
+# A command that would start servers of its own is told of some that it never asks.
+ELSEWHERE = "from marketplace.running import servers, datadir; servers.placeholders(datadir.DataDir('nowhere'))"
 
 
 def processes_of(data_dir: Path) -> list[psutil.Process]:
@@ -271,6 +273,16 @@ def test_a_taken_port_is_refused_in_a_sentence(tmp_path: Path) -> None:
         done.stderr == f"Port {port} of 127.0.0.1 is taken: stop what listens there, or choose another with --port.\n"
     )
     assert processes_of(tmp_path / "data") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "port"), [("up", "99999"), ("up", "-1"), ("up", "http"), ("api", "65536"), ("api", "0"), ("stream", "0")]
+)
+def test_what_is_no_port_is_refused_in_a_sentence(tmp_path: Path, name: str, port: str) -> None:
+    done = command(name, f"--port={port}", "--data-dir=data", cwd=tmp_path, prelude=ELSEWHERE)
+    assert done.returncode == 2
+    assert f"argument --port: {port} is not a port, which is a number from " in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "data").exists()
 
 
 def test_two_side_by_side(shared: System, make: Callable[..., System]) -> None:

@@ -8,6 +8,7 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from marketplace.environment import env
+from marketplace.management.options import a_port
 from marketplace.running import cores
 
 MOST_WORKERS = 4  # unless more are asked for: what of the machine's cores is ours, nobody tells us
@@ -19,7 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
-        parser.add_argument("--port", type=int, default=8001, help="the port to listen on (8001)")
+        parser.add_argument("--port", type=a_port, default=8001, help="the port to listen on (8001)")
 
     def handle(self, *_: Any, **options: Any) -> None:
         Granian(

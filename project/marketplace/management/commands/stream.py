@@ -4,6 +4,7 @@ from typing import Any, override
 import uvicorn
 from django.core.management.base import BaseCommand, CommandParser
 
+from marketplace.management.options import a_port
 from marketplace.running import cores
 from marketplace_notifications.hub import hub
 
@@ -14,7 +15,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
-        parser.add_argument("--port", type=int, default=8002, help="the port to listen on (8002)")
+        parser.add_argument("--port", type=a_port, default=8002, help="the port to listen on (8002)")
 
     def handle(self, *_: Any, **options: Any) -> None:
         config = uvicorn.Config(

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from marketplace.management.options import a_port_or_0
 from marketplace.running.datadir import DEFAULT, VARIABLE, DataDir
 
 
@@ -11,7 +12,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="the one port that all is served on (8000)")
+        parser.add_argument("--port", type=a_port_or_0, default=8000, help="the one port that all is served on (8000)")
         parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
         parser.add_argument("--data-dir", default=os.environ.get(VARIABLE, DEFAULT), help=f"kept there ({DEFAULT})")
         parser.add_argument("--no-demo", action="store_true", help="without demo data")
