@@ -38,7 +38,7 @@ def reads():
             given = {keyword.arg: keyword.value for keyword in node.keywords}
             if re.fullmatch(r"env\.\w+", called):
                 found[name] = constant(given.get("default"))
-            elif called in ("needed", "signing_key", "webhook_secret"):
+            elif called in ("needed", "database", "signing_key", "webhook_secret"):
                 found[name] = None
             elif called == "rate":
                 found[f"RATELIMIT_{name}"] = constant(node.args[1])

@@ -283,6 +283,9 @@ def test_it_starts_with_good_secrets():
         ("MOCK_GATEWAY_WEBHOOK_SECRET", "whsec_c2hvcnQ=", "24 to 64 bytes"),
         ("MOCK_GATEWAY_WEBHOOK_SECRET", LONG, "24 to 64 bytes"),
         ("RATELIMIT_READ", "often", "is no rate"),
+        ("LOG_LEVEL", "loud", "none of DEBUG, INFO"),
+        *(("PLATFORM_FEE_PERCENT", value, "a number from 0 to 100") for value in ("abc", "101", "-1", "NaN")),
+        ("DATABASE_URL", "a-password", "is not a PostgreSQL URL"),
     ],
 )
 def test_it_does_not_with_bad_ones_and_says_which(name, value, because):
@@ -293,6 +296,31 @@ def test_it_does_not_with_bad_ones_and_says_which(name, value, because):
     assert f"ImproperlyConfigured: The environment variable {name}" in last
     assert because in last
     assert not value or name.startswith("RATE") or value not in last
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_DIRECT_URL"])
+def test_no_part_of_a_database_url_is_told(name):
+    done = start("-m", "marketplace.cli", "check", "--traceback", **{name: "a-password"})
+
+    assert f"{name} is not a PostgreSQL URL" in done.stderr
+    assert "a-password" not in done.stderr
+
+
+def test_a_command_says_it_in_one_line():
+    done = start("-m", "marketplace.cli", "check", RATELIMIT_READ="often")
+    whole = start("-m", "marketplace.cli", "check", "--traceback", RATELIMIT_READ="often")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("The environment variable RATELIMIT_READ: 'often' is no rate")
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" in whole.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("LOG_LEVEL", "info"), *(("PLATFORM_FEE_PERCENT", value) for value in ("0", "100", "12.5"))]
+)
+def test_what_is_just_right_is_taken(name, value):
+    assert start(**{name: value}).returncode == 0
 
 
 def test_while_developing_any_secret_will_do():

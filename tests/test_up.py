@@ -285,6 +285,14 @@ def test_what_is_no_port_is_refused_in_a_sentence(tmp_path: Path, name: str, por
     assert not (tmp_path / "data").exists()
 
 
+def test_a_level_of_log_lines_that_is_none_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    loud = "import os; os.environ['LOG_LEVEL'] = 'loud'"
+    done = command("up", "--port=0", "--data-dir=data", cwd=tmp_path, prelude=loud)
+    assert done.returncode == 2
+    assert done.stderr == "The environment variable LOG_LEVEL is none of DEBUG, INFO, WARNING, ERROR, CRITICAL.\n"
+    assert not (tmp_path / "data").exists()
+
+
 def test_two_side_by_side(shared: System, make: Callable[..., System]) -> None:
     other = make()
     other.start()

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from .running import bytecode, servers
 from .running.datadir import VARIABLE, CannotStartError, DataDir, chosen
@@ -50,7 +52,8 @@ def django(argv: list[str]) -> None:
     """Any command but `up`."""
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(argv)
+    with settings_that_do(argv):
+        execute_from_command_line(argv)
 
 
 def up(argv: list[str], data: DataDir) -> None:
@@ -60,7 +63,21 @@ def up(argv: list[str], data: DataDir) -> None:
         bytecode.keep_in(data.bytecode)
     from .management.commands.up import Command  # compiled by now to where it is kept
 
-    Command().run_from_argv(argv)
+    with settings_that_do(argv):
+        Command().run_from_argv(argv)
+
+
+@contextmanager
+def settings_that_do(argv: list[str]) -> Iterator[None]:
+    """What is wrong with the settings is said in one sentence; with --traceback, all that led to it."""
+    from django.core.exceptions import ImproperlyConfigured  # compiled by now to where it is kept
+
+    try:
+        yield
+    except ImproperlyConfigured as error:
+        if "--traceback" in argv:
+            raise
+        raise CannotStartError(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 import base64
 import binascii
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import environ
+import psycopg
 from django.core.exceptions import ImproperlyConfigured
 
+from marketplace_kit.databases import from_url
 from marketplace_kit.rates import parse
 
 env = environ.Env()
@@ -15,6 +18,7 @@ env = environ.Env()
 # Which of the processes that serve we are: api, stream or worker; empty in a command that somebody types.
 PROCESS: str = env.str("MARKETPLACE_PROCESS", default="")
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SHORTEST = 32  # characters of a key that something is signed with
 # What examples and tutorials have where a secret belongs.
 EXAMPLES = ("change-me", "change_me", "changeme", "django-insecure", "example", "replace-me", "your-secret")
@@ -72,6 +76,37 @@ def rate(name: str, default: str) -> str:
     except ValueError as error:
         raise ImproperlyConfigured(f"The environment variable {variable}: {error}") from error
     return value
+
+
+def log_level() -> str:
+    """From which level on log lines are written. ImproperlyConfigured."""
+    level: str = env.str("LOG_LEVEL", default="INFO").upper()
+    if level not in LEVELS:
+        raise ImproperlyConfigured(f"The environment variable LOG_LEVEL is none of {', '.join(LEVELS)}.")
+    return level
+
+
+def fee_percent() -> Decimal:
+    """What the platform keeps of each payment. ImproperlyConfigured."""
+    try:
+        percent = Decimal(env.str("PLATFORM_FEE_PERCENT", default="10"))
+        if 0 <= percent <= 100:
+            return percent
+    except InvalidOperation:  # which comparing NaN raises, too
+        pass
+    raise ImproperlyConfigured("The environment variable PLATFORM_FEE_PERCENT is not a number from 0 to 100.")
+
+
+def database(name: str) -> dict[str, Any]:
+    """Django's dictionary for the database that this variable names. ImproperlyConfigured."""
+    url = needed(name)
+    try:
+        return from_url(url)
+    except psycopg.ProgrammingError:
+        # Not told from what: that quotes a part of the URL, and there is a password in it.
+        raise ImproperlyConfigured(
+            f"The environment variable {name} is not a PostgreSQL URL, as in postgresql://user:password@host:5432/name."
+        ) from None
 
 
 def postgres_options(given: Mapping[str, Any], *, pooled: bool = False) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Django's settings. Whatever differs between machines comes from the environment; `.env.example` lists it all."""
 
 import os
-from decimal import Decimal
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -13,10 +12,20 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from marketplace_accounts.jwt import jwt_settings
-from marketplace_kit.databases import from_url
 from marketplace_kit.logs import logging_config
 
-from .environment import PROCESS, env, needed, postgres_options, rate, signing_key, webhook_secret
+from .environment import (
+    PROCESS,
+    database,
+    env,
+    fee_percent,
+    log_level,
+    needed,
+    postgres_options,
+    rate,
+    signing_key,
+    webhook_secret,
+)
 from .valkey import TimedByKernel
 
 HERE = Path(__file__).parent
@@ -108,9 +117,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- the parts it runs on ---
 
 # API and stream may go through a pooler; the worker's LISTEN and migrations need a session of their own.
-_past_pooler = env.str("DATABASE_DIRECT_URL", default="")
-_pooled = bool(_past_pooler) and PROCESS in ("api", "stream")
-_database = from_url(_past_pooler if _past_pooler and not _pooled else needed("DATABASE_URL"))
+_past_pooler = bool(env.str("DATABASE_DIRECT_URL", default=""))
+_pooled = _past_pooler and PROCESS in ("api", "stream")
+_database = database("DATABASE_DIRECT_URL") if _past_pooler and not _pooled else database("DATABASE_URL")
 DATABASES = {
     "default": {
         **_database,
@@ -291,7 +300,7 @@ CORS_EXPOSE_HEADERS = (
     "X-Request-ID",
 )
 
-LOGGING = logging_config(env.str("LOG_LEVEL", default="INFO"), env.str("LOG_FORMAT", default="json"))
+LOGGING = logging_config(log_level(), env.str("LOG_FORMAT", default="json"))
 
 # --- watching it ---
 
@@ -354,7 +363,7 @@ MEDIA = {
 }
 MOCK_GATEWAY_WEBHOOK_SECRET = webhook_secret("MOCK_GATEWAY_WEBHOOK_SECRET", debug=DEBUG)
 BILLING = {
-    "FEE_PERCENT": Decimal(env.str("PLATFORM_FEE_PERCENT", default="10")),
+    "FEE_PERCENT": fee_percent(),
     "IS_PROVIDER": "marketplace.wiring.is_provider",
     "MOCK_WEBHOOK_SECRET": MOCK_GATEWAY_WEBHOOK_SECRET,
     "MOCK_WEBHOOK_URL": MOCK_WEBHOOK_URL,

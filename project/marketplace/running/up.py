@@ -11,6 +11,7 @@ from http.client import HTTPConnection, HTTPException
 from importlib import import_module
 from types import FrameType
 
+from marketplace.environment import log_level
 from marketplace_embedded import ports
 from marketplace_embedded.caddy import Caddy
 from marketplace_embedded.exceptions import EmbeddedError
@@ -162,6 +163,7 @@ class Up:
 
 def run(data: DataDir, *, host: str, port: int, demo_data: bool) -> None:
     """Run the system until SIGINT or SIGTERM; raises CannotStartError where it cannot start."""
+    log_level()  # that of our processes, looked at here: this one is given another
     try:
         with _stopping_on_signals(), data.locked():
             processes.end_leftovers(data)
