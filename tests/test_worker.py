@@ -137,6 +137,15 @@ def test_a_queue_that_was_analysed_while_it_was_filled_is_not_compared_with_itse
     assert 0 < rows_read_for_one_job(queue) < 10 * WAITING
 
 
+def test_control_where_it_may_be_sorted_it_is_compared(queue):
+    queue.execute("SET enable_sort = on")
+    queue.execute(FILL)
+    analyse("ANALYZE")
+    queue.commit()
+
+    assert rows_read_for_one_job(queue) > WAITING * WAITING / 2
+
+
 def analyse(how):
     """As autovacuum does by itself."""
     with connection.cursor() as cursor:

@@ -70,7 +70,7 @@ def up(argv: list[str], data: DataDir) -> None:
 @contextmanager
 def settings_that_do(argv: list[str]) -> Iterator[None]:
     """What is wrong with the settings is said in one sentence; with --traceback, all that led to it."""
-    from django.core.exceptions import ImproperlyConfigured  # compiled by now to where it is kept
+    from django.core.exceptions import ImproperlyConfigured  # Django only now, for the same reason as in `up`
 
     try:
         yield

@@ -19,6 +19,7 @@ env = environ.Env()
 PROCESS: str = env.str("MARKETPLACE_PROCESS", default="")
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+REPEATED = 5  # times that a connection is asked one thing before it keeps the plan
 SHORTEST = 32  # characters of a key that something is signed with
 # What examples and tutorials have where a secret belongs.
 EXAMPLES = ("change-me", "change_me", "changeme", "django-insecure", "example", "replace-me", "your-secret")
@@ -117,7 +118,7 @@ def postgres_options(given: Mapping[str, Any], *, pooled: bool = False) -> dict[
     so when connecting: it says it itself, by its `connect_query`.
     """
     if pooled:
-        return {**_known(), **given}
+        return {**_known(), "prepare_threshold": None, **given}  # its connections are never the same
     limits = {"lock_timeout": env.float("DATABASE_LOCK_TIMEOUT", default=10)}
     if PROCESS:
         limits["statement_timeout"] = env.float("DATABASE_STATEMENT_TIMEOUT", default=30)
@@ -127,7 +128,7 @@ def postgres_options(given: Mapping[str, Any], *, pooled: bool = False) -> dict[
     # keys of unknown length looks dear to it.
     said["plan_cache_mode"] = "force_generic_plan"
     options = " ".join(f"-c {name}={value}" for name, value in said.items())
-    return {**_known(), "options": options, **given}
+    return {**_known(), "prepare_threshold": REPEATED, "options": options, **given}
 
 
 def _known() -> dict[str, Any]:

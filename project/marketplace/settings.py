@@ -124,11 +124,7 @@ DATABASES = {
     "default": {
         **_database,
         "ENGINE": "marketplace_kit.postgresql",  # Django's own, but for the health checks
-        "OPTIONS": {
-            # So often a connection is asked one thing before it keeps the plan; behind a pooler it is never the same.
-            "prepare_threshold": None if _pooled else 5,
-            **postgres_options(_database["OPTIONS"], pooled=_pooled),
-        },
+        "OPTIONS": postgres_options(_database["OPTIONS"], pooled=_pooled),
         # A new connection costs 4 to 8 ms of database CPU, so each thread keeps its own.
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
