@@ -264,7 +264,8 @@ def test_a_writer_that_is_killed_leaves_old_answers_for_their_seconds_and_no_lon
     keep([mortal, *readers], 2)
     mortal.order("die", path=path, title="Title 1")
     assert mortal.answer() == "about to commit"
-    warm(reader, path)  # kept anew, under the version that stays
+    for one in readers:
+        warm(one, path)  # kept anew, under the version that stays
     assert reader.ask("look", path=path)["shown"] == ["Title 0"]
     mortal.order("go on")
     assert mortal.popen.wait(PATIENCE) == -signal.SIGKILL

@@ -1,4 +1,6 @@
 from django.apps import AppConfig
+from django.core.cache import close_caches
+from django.core.signals import request_finished
 
 
 class MarketplaceConfig(AppConfig):
@@ -9,3 +11,5 @@ class MarketplaceConfig(AppConfig):
         from . import checks, wiring  # noqa: F401  (registers them)
 
         wiring.connect()
+        # Their connections stay open; to look through them after each request, and close none, is not for nothing.
+        request_finished.disconnect(close_caches)

@@ -1,11 +1,14 @@
 """Kept public answers: fast, and never old once a write has been answered."""
 
 import threading
+from typing import ClassVar
 
 import pytest
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
 from django.db import connection, transaction
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.people.models import Thing
 
 from marketplace_kit import public_cache
@@ -16,23 +19,27 @@ PATH = "/api/kept-things"
 
 
 @pytest.fixture(autouse=True)
-def keeping(settings):
+def keeping(settings, monkeypatch):
     settings.KIT = {**settings.KIT, "PUBLIC_CACHE_SECONDS": 60}
     cache.clear()
-    public_cache._resting_until = 0.0
+    monkeypatch.setattr(public_cache, "_resting_until", 0.0)
+    monkeypatch.setattr(public_cache, "asked", public_cache.Asked())
 
 
 def names(client=None, query=""):
-    answer = (client or JsonClient()).get(f"{PATH}?{query}")
-    assert answer.status_code == 200, answer.content
+    """What is answered the second time: the first one is not kept."""
+    for _ in range(2):
+        answer = (client or JsonClient()).get(f"{PATH}?{query}")
+        assert answer.status_code == 200, answer.content
     return [item["name"] for item in answer.json()["items"]]
 
 
 @pytest.mark.django_db
-def test_the_second_asks_the_database_for_nothing(django_assert_num_queries):
+def test_who_comes_after_the_second_asks_the_database_for_nothing(django_assert_num_queries):
     Thing.objects.create(name="a")
 
-    first = JsonClient().get(PATH)
+    with django_assert_num_queries(2):
+        first, _ = JsonClient().get(PATH), JsonClient().get(PATH)
     with django_assert_num_queries(0):
         second = JsonClient().get(PATH)
 
@@ -43,6 +50,55 @@ def test_the_second_asks_the_database_for_nothing(django_assert_num_queries):
     )
     assert first["X-Request-ID"] != second["X-Request-ID"]
     assert JsonClient().get(PATH, headers={"If-None-Match": first["ETag"]}).status_code == 304
+
+
+@pytest.mark.django_db
+def test_what_is_asked_for_once_is_neither_looked_up_nor_kept(settings):
+    settings.CACHES = {"default": {"BACKEND": "tests.test_public_cache.Watched"}}
+    Watched.calls.clear()
+    for limit in range(1, 100):
+        JsonClient().get(f"{PATH}?limit={limit}")
+    assert Watched.calls == []
+
+    JsonClient().get(f"{PATH}?limit=1")
+    assert {"get_many", "set"} <= {*Watched.calls}
+
+
+class Watched(LocMemCache):
+    """It tells what it is asked."""
+
+    calls: ClassVar[list[str]] = []
+
+    def get_many(self, *args, **kwargs):
+        self.calls.append("get_many")
+        return super().get_many(*args, **kwargs)
+
+    def set(self, *args, **kwargs):
+        self.calls.append("set")
+        return super().set(*args, **kwargs)
+
+
+@pytest.mark.parametrize(("seconds", "known"), [(0, True), (59, True), (60, True), (119, True), (121, False)])
+def test_it_is_known_what_was_asked_for_of_late(monkeypatch, seconds, known):
+    monkeypatch.setattr(public_cache, "time", clock := Clock())
+    asked = public_cache.Asked()
+    assert not asked.before(1)
+    clock.now += min(seconds, 60)
+    asked.before(2)
+    clock.now += seconds - min(seconds, 60)
+
+    assert asked.before(1) == known
+
+
+@given(st.lists(st.integers(0, 300), max_size=1000))
+def test_however_much_is_asked_for_little_is_remembered(questions):
+    asked = public_cache.Asked(most=50)
+    for place, question in enumerate(questions):
+        late = set(questions[max(0, place - 50) : place])
+        known = asked.before(question)
+        assert known >= (question in late)
+        assert known <= (question in questions[:place])
+        assert len(asked._late) + len(asked._later) <= 100
 
 
 @pytest.mark.django_db
@@ -175,15 +231,19 @@ def test_the_same_question_has_one_answer(one, other, django_assert_num_queries)
     ],
 )
 def test_other_questions_have_others(one, other, django_assert_num_queries):
-    JsonClient().get(PATH, QUERY_STRING=one)
+    def ask(query):
+        for _ in range(2):
+            JsonClient().get(PATH, QUERY_STRING=query)
 
-    with django_assert_num_queries(1):
-        JsonClient().get(PATH, QUERY_STRING=other)
+    ask(one)
+    with django_assert_num_queries(2):
+        ask(other)
 
 
 @pytest.mark.django_db
 def test_headers_change_nothing_and_get_nothing(django_assert_num_queries):
     Thing.objects.create(name="a")
+    JsonClient().get(PATH)
     first = JsonClient().get(
         PATH, headers={"Accept": "text/html", "X-Request-ID": "mine", "Origin": "https://a.example"}
     )

@@ -66,8 +66,9 @@ def _to_json(event: Any, **options: Any) -> str:
 
 def logging_config(level: str, style: str) -> dict[str, Any]:
     """Django's LOGGING: everything to standard error, `style` being `json` or `console`."""
-    # No line tells of threads and processes, which each record would look up.
+    # No line tells of threads, processes and places in the code, which each record would look up.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
