@@ -14,7 +14,7 @@ import pytest
 import yaml
 from django.core.management import call_command, load_command_class
 
-from marketplace import probe
+from marketplace import probe, variables
 from marketplace.running.datadir import DEPLOYED, SECRETS
 
 ROOT = Path(__file__).parent.parent
@@ -24,6 +24,9 @@ COMPOSE_FILE = (ROOT / "docker-compose.yml").read_text()
 COMPOSE = yaml.safe_load(COMPOSE_FILE)
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 OURS = ("migrate", "api", "stream", "worker")
+# What reads a variable: its name comes first, and its default next, if it has one.
+ASKING = {name for name, of in vars(variables).items() if getattr(of, "__module__", "") == variables.__name__}
+ASKING |= {"needed", "needed_address", "cache_urls", "database", "signing_key", "webhook_secret", "rate"}
 OWN_AFFAIR = {"MARKETPLACE_PROCESS"}  # a process tells its settings with it what it is
 
 
@@ -34,19 +37,12 @@ def reads():
         for node in ast.walk(ast.parse(file.read_text())):
             if not (isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)):
                 continue
-            called, name = ast.unparse(node.func), node.args[0].value
-            given = {keyword.arg: keyword.value for keyword in node.keywords}
-            if re.fullmatch(r"env\.\w+", called):
-                found[name] = constant(given.get("default"))
-            elif called in ("needed", "database", "signing_key", "webhook_secret"):
-                found[name] = None
-            elif called == "rate":
-                found[f"RATELIMIT_{name}"] = constant(node.args[1])
+            called, name, *default = ast.unparse(node.func), *node.args[:2]
+            if called in ASKING and re.fullmatch(r"[A-Z][A-Z0-9_]+", str(name.value)):
+                variable = f"RATELIMIT_{name.value}" if called == "rate" else name.value
+                is_told = default and isinstance(default[0], ast.Constant)
+                found[variable] = default[0].value if is_told else None
     return found
-
-
-def constant(node):
-    return node.value if isinstance(node, ast.Constant) else None
 
 
 READS = reads()

@@ -3,22 +3,20 @@
 import base64
 import binascii
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import urlsplit
 
-import environ
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
 
 from marketplace_kit.databases import from_url
 from marketplace_kit.rates import parse
 
-env = environ.Env()
+from .variables import choice, refused, seconds, text, web_address
 
 # Which of the processes that serve we are: api, stream or worker; empty in a command that somebody types.
-PROCESS: str = env.str("MARKETPLACE_PROCESS", default="")
+PROCESS = text("MARKETPLACE_PROCESS")
 
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 REPEATED = 5  # times that a connection is asked one thing before it keeps the plan
 SHORTEST = 32  # characters of a key that something is signed with
 # What examples and tutorials have where a secret belongs.
@@ -27,7 +25,7 @@ EXAMPLES = ("change-me", "change_me", "changeme", "django-insecure", "example", 
 
 def needed(name: str) -> str:
     """A variable without which the system would run insecurely, or not at all. ImproperlyConfigured."""
-    value: str = env.str(name, default="")
+    value = text(name)
     if not value:
         raise ImproperlyConfigured(f"The environment variable {name} is not set. `.env.example` tells what it is for.")
     return value
@@ -71,31 +69,39 @@ def is_example(secret: str) -> bool:
 def rate(name: str, default: str) -> str:
     """The rate limit `RATELIMIT_<name>`, such as 5/m. ImproperlyConfigured."""
     variable = f"RATELIMIT_{name}"
-    value: str = env.str(variable, default="") or default
+    value = text(variable, default)
     try:
         parse(value)
     except ValueError as error:
-        raise ImproperlyConfigured(f"The environment variable {variable}: {error}") from error
+        raise refused(variable, str(error).rstrip(".")) from error
     return value
 
 
 def log_level() -> str:
     """From which level on log lines are written. ImproperlyConfigured."""
-    level: str = env.str("LOG_LEVEL", default="INFO").upper()
-    if level not in LEVELS:
-        raise ImproperlyConfigured(f"The environment variable LOG_LEVEL is none of {', '.join(LEVELS)}.")
-    return level
+    return choice("LOG_LEVEL", "INFO", "DEBUG", "WARNING", "ERROR", "CRITICAL")
 
 
-def fee_percent() -> Decimal:
-    """What the platform keeps of each payment. ImproperlyConfigured."""
+def needed_address(name: str) -> str:
+    """A web address without which the system would not run. ImproperlyConfigured."""
+    needed(name)
+    return web_address(name)
+
+
+def cache_urls(name: str, count: int) -> list[str]:
+    """URLs of so many databases, from 0 on, of the Valkey or Redis that the variable names. ImproperlyConfigured."""
+    url = needed(name)
     try:
-        percent = Decimal(env.str("PLATFORM_FEE_PERCENT", default="10"))
-        if 0 <= percent <= 100:
-            return percent
-    except InvalidOperation:  # which comparing NaN raises, too
-        pass
-    raise ImproperlyConfigured("The environment variable PLATFORM_FEE_PERCENT is not a number from 0 to 100.")
+        parts = urlsplit(url)
+        is_good = parts.scheme == "unix" or (parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0)
+    except ValueError:  # what stands for a port is no number
+        is_good = False
+    if not is_good:  # nothing of it is told: there may be a password in it
+        raise refused(name, "It is not the URL of a Valkey or Redis, as in redis://:password@host:6379")
+    if parts.scheme == "unix":
+        options = "".join(f"{option}&" for option in parts.query.split("&") if option and not option.startswith("db="))
+        return [f"unix://{parts.netloc}{parts.path}?{options}db={n}" for n in range(count)]
+    return [parts._replace(path=f"/{n}").geturl() for n in range(count)]
 
 
 def database(name: str) -> dict[str, Any]:
@@ -119,10 +125,10 @@ def postgres_options(given: Mapping[str, Any], *, pooled: bool = False) -> dict[
     """
     if pooled:
         return {**_known(), "prepare_threshold": None, **given}  # its connections are never the same
-    limits = {"lock_timeout": env.float("DATABASE_LOCK_TIMEOUT", default=10)}
+    limits = {"lock_timeout": seconds("DATABASE_LOCK_TIMEOUT", 10)}
     if PROCESS:
-        limits["statement_timeout"] = env.float("DATABASE_STATEMENT_TIMEOUT", default=30)
-        limits["idle_in_transaction_session_timeout"] = env.float("DATABASE_IDLE_TIMEOUT", default=60)
+        limits["statement_timeout"] = seconds("DATABASE_STATEMENT_TIMEOUT", 30)
+        limits["idle_in_transaction_session_timeout"] = seconds("DATABASE_IDLE_TIMEOUT", 60)
     said = {name: f"{seconds * 1000:.0f}" for name, seconds in limits.items() if seconds}
     # What we prepare is looked up by key. Left to itself PostgreSQL goes on planning much of it each time: a list of
     # keys of unknown length looks dear to it.

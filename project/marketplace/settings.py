@@ -6,7 +6,6 @@ from tempfile import gettempdir
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -16,35 +15,36 @@ from marketplace_kit.logs import logging_config
 
 from .environment import (
     PROCESS,
+    cache_urls,
     database,
-    env,
-    fee_percent,
     log_level,
     needed,
+    needed_address,
     postgres_options,
     rate,
     signing_key,
     webhook_secret,
 )
 from .valkey import TimedByKernel
+from .variables import choice, flag, networks, number, percent, refused, text, web_address, words
 
 HERE = Path(__file__).parent
 
 # --- the essentials ---
 
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = flag("DEBUG", False)
 SECRET_KEY = signing_key("SECRET_KEY", debug=DEBUG)
-PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+PUBLIC_URL = web_address("PUBLIC_URL", "http://127.0.0.1:8000")
 _public = urlsplit(PUBLIC_URL)
 IS_HTTPS = _public.scheme == "https"
 # Where the mock gateway's webhooks go: through PUBLIC_URL, unless the worker reaches the API by a shorter way only.
-MOCK_WEBHOOK_URL = env.str("MOCK_GATEWAY_WEBHOOK_URL", default="") or f"{PUBLIC_URL}/api/v1/payments/webhooks/mock"
+MOCK_WEBHOOK_URL = web_address("MOCK_GATEWAY_WEBHOOK_URL", f"{PUBLIC_URL}/api/v1/payments/webhooks/mock")
 ALLOWED_HOSTS = [
-    *(env.list("ALLOWED_HOSTS", default=[]) or [_public.hostname or "127.0.0.1"]),
+    *(words("ALLOWED_HOSTS") or [_public.hostname or "127.0.0.1"]),
     # Those who look whether we live, and the gateway, call us by names of their own.
     *("127.0.0.1", "localhost", "[::1]", urlsplit(MOCK_WEBHOOK_URL).hostname or "localhost"),
 ]
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 INSTALLED_APPS = [
@@ -117,7 +117,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- the parts it runs on ---
 
 # API and stream may go through a pooler; the worker's LISTEN and migrations need a session of their own.
-_past_pooler = bool(env.str("DATABASE_DIRECT_URL", default=""))
+_past_pooler = bool(text("DATABASE_DIRECT_URL"))
 _pooled = _past_pooler and PROCESS in ("api", "stream")
 _database = database("DATABASE_DIRECT_URL") if _past_pooler and not _pooled else database("DATABASE_URL")
 DATABASES = {
@@ -132,8 +132,7 @@ DATABASES = {
         "DISABLE_SERVER_SIDE_CURSORS": _pooled,
     }
 }
-CACHE_URL = needed("CACHE_URL")
-_cache_server = CACHE_URL.rpartition("/")[0] if urlsplit(CACHE_URL).path.strip("/") else CACHE_URL.rstrip("/")
+CACHE_URL, _limits_url, _categories_url = cache_urls("CACHE_URL", 3)
 # They fail aloud: whoever asks knows what to do without. A connection from before a restart is tried once more.
 _cache_options: dict[str, Any] = {
     "SOCKET_TIMEOUT": 0.5,
@@ -152,25 +151,25 @@ CACHES = {
     # Bodies of public answers.
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": f"{_cache_server}/0",
+        "LOCATION": CACHE_URL,
         "OPTIONS": _kept_options,
     },
     # django-cachalot's, which can't do without: so this one fails softly.
     "categories": {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": f"{_cache_server}/2",
+        "LOCATION": _categories_url,
         "OPTIONS": {**_cache_options, "IGNORE_EXCEPTIONS": True},
     },
     # What is counted against rate limits.
     "limits": {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": f"{_cache_server}/1",
+        "LOCATION": _limits_url,
         "OPTIONS": {**_kept_options, "CLIENT_CLASS": "marketplace.valkey.Counters"},
     },
 }
 # Fenced in to the one table that is read much and that no request writes. Everywhere else it costs more than it saves,
 # and can't be trusted: docs/decisions/0002-what-is-cached.md.
-CACHALOT_ENABLED = env.bool("CACHALOT_ENABLED", default=True)
+CACHALOT_ENABLED = flag("CACHALOT_ENABLED", True)
 CACHALOT_CACHE = "categories"
 CACHALOT_ONLY_CACHABLE_TABLES = ("marketplace_catalog_category",)
 CACHALOT_ADDITIONAL_SUPPORTED_DATABASES = {"marketplace_kit.postgresql"}
@@ -179,14 +178,14 @@ CACHALOT_FINAL_SQL_CHECK = True
 CACHALOT_INVALIDATE_RAW = False
 CACHALOT_QUERY_KEYGEN = "marketplace.query_keys.query_key"
 RATELIMIT_USE_CACHE = "limits"
-RATELIMIT_ENABLE = env.bool("RATELIMIT_ENABLE", default=True)
+RATELIMIT_ENABLE = flag("RATELIMIT_ENABLE", True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 STATIC_URL = "/static/"
 # Without a folder of collected files they are served from where the packages have them.
-STATIC_ROOT = env.str("STATIC_ROOT", default="") or None
+STATIC_ROOT = text("STATIC_ROOT") or None
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
 # --- who ---
@@ -210,7 +209,7 @@ NINJA_JWT = jwt_settings(signing_key("JWT_SIGNING_KEY", debug=DEBUG, other_than=
 
 # --- mail ---
 
-DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="marketplace <no-reply@localhost>")
+DEFAULT_FROM_EMAIL = text("EMAIL_FROM", "marketplace <no-reply@localhost>")
 
 
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
@@ -219,15 +218,19 @@ SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 def mailer(smtp: str) -> dict[str, Any]:
     """SMTP where a URL names a server, else one file per message. ImproperlyConfigured."""
     if not smtp:
-        folder = env.str("EMAIL_FILE_PATH", default=".marketplace/mail")
+        folder = text("EMAIL_FILE_PATH", ".marketplace/mail")
         return {"BACKEND": "marketplace_kit.mail.FileBackend", "OPTIONS": {"file_path": folder}}
     url = urlsplit(smtp)
-    if url.scheme not in SMTP_PORTS or not url.hostname:
+    try:
+        port = url.port or SMTP_PORTS[url.scheme]
+    except (KeyError, ValueError):
+        port = 0
+    if not port or not url.hostname:
         # Another scheme must not quietly mean a connection without TLS.
-        raise ImproperlyConfigured(f"EMAIL_URL must begin with {', '.join(f'{scheme}://' for scheme in SMTP_PORTS)}.")
+        raise refused("EMAIL_URL", f"It is no {', '.join(f'{scheme}://' for scheme in SMTP_PORTS)} and host:port")
     options: dict[str, Any] = {
         "host": url.hostname,
-        "port": url.port or SMTP_PORTS[url.scheme],
+        "port": port,
         "use_tls": url.scheme == "smtp+tls",
         "use_ssl": url.scheme == "smtp+ssl",
         "timeout": 20,
@@ -237,7 +240,7 @@ def mailer(smtp: str) -> dict[str, Any]:
     return {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
 
 
-MAILERS = {"default": mailer(env.str("EMAIL_URL", default=""))}
+MAILERS = {"default": mailer(text("EMAIL_URL"))}
 
 # --- safety ---
 
@@ -270,7 +273,7 @@ SECURE_CSP = {
 SILENCED_SYSTEM_CHECKS = ["security.W003"]
 
 # Browser applications of other origins: their tokens are in a header, so that cookies never need to come along.
-_origins = env.list("CORS_ALLOWED_ORIGINS", default=[])
+_origins = words("CORS_ALLOWED_ORIGINS")
 CORS_ALLOW_ALL_ORIGINS = "*" in _origins
 CORS_ALLOWED_ORIGINS = [origin for origin in _origins if origin != "*"]
 CORS_ALLOW_CREDENTIALS = False
@@ -296,17 +299,17 @@ CORS_EXPOSE_HEADERS = (
     "X-Request-ID",
 )
 
-LOGGING = logging_config(log_level(), env.str("LOG_FORMAT", default="json"))
+LOGGING = logging_config(log_level(), choice("LOG_FORMAT", "json", "console"))
 
 # --- watching it ---
 
-METRICS_PORT = env.int("METRICS_PORT", default=0)
-METRICS_HOST = env.str("METRICS_HOST", default="") or "127.0.0.1"
-METRICS_FOLDER = env.str("METRICS_FOLDER", default="") or f"{gettempdir()}/marketplace-metrics-{METRICS_PORT}"
+METRICS_PORT = number("METRICS_PORT", 0, most=65_535)
+METRICS_HOST = text("METRICS_HOST", "127.0.0.1")
+METRICS_FOLDER = text("METRICS_FOLDER", f"{gettempdir()}/marketplace-metrics-{METRICS_PORT}")
 if METRICS_PORT:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_FOLDER  # by which its client decides how it counts, when imported
 # OpenTelemetry's own variable, as all of them: what else it knows is said with OTEL_ too.
-TRACES = bool(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""))
+TRACES = bool(text("OTEL_EXPORTER_OTLP_ENDPOINT"))
 # Outside of all the others, so that they see what the others answer.
 MIDDLEWARE = [
     *(["marketplace.watching.requests.count"] if METRICS_PORT else []),
@@ -324,7 +327,7 @@ STREAM_MIDDLEWARE = [
 
 KIT = {
     "TRUSTED_PROXIES": TRUSTED_PROXIES,
-    "PUBLIC_CACHE_SECONDS": env.int("PUBLIC_CACHE_SECONDS", default=5),
+    "PUBLIC_CACHE_SECONDS": number("PUBLIC_CACHE_SECONDS", 5, most=3_600),
     "RATE_LIMITS": {
         "sign_in": {"email": rate("SIGN_IN_EMAIL", "5/m"), "address": rate("SIGN_IN_ADDRESS", "20/m")},
         "register": {"address": rate("REGISTER", "10/h")},
@@ -336,8 +339,8 @@ KIT = {
 }
 ACCOUNTS = {
     "SITE_NAME": "marketplace",
-    "PASSWORD_RESET_URL": env.str("PASSWORD_RESET_URL", default=f"{PUBLIC_URL}/password/reset"),
-    "EMAIL_VERIFY_URL": env.str("EMAIL_VERIFY_URL", default=f"{PUBLIC_URL}/email/verify"),
+    "PASSWORD_RESET_URL": web_address("PASSWORD_RESET_URL", f"{PUBLIC_URL}/password/reset"),
+    "EMAIL_VERIFY_URL": web_address("EMAIL_VERIFY_URL", f"{PUBLIC_URL}/email/verify"),
     "MAY_SEE": "marketplace.wiring.may_see",
 }
 CATALOG = {
@@ -349,17 +352,17 @@ CATALOG = {
     },
 }
 MEDIA = {
-    "ENDPOINT_URL": needed("S3_ENDPOINT_URL"),
-    "BUCKET": env.str("S3_BUCKET", default="marketplace"),
-    "REGION": env.str("S3_REGION", default="us-east-1"),
+    "ENDPOINT_URL": needed_address("S3_ENDPOINT_URL"),
+    "BUCKET": text("S3_BUCKET", "marketplace"),
+    "REGION": text("S3_REGION", "us-east-1"),
     "ACCESS_KEY_ID": needed("S3_ACCESS_KEY_ID"),
     "SECRET_ACCESS_KEY": needed("S3_SECRET_ACCESS_KEY"),
-    "PUBLIC_BASE_URL": env.str("S3_PUBLIC_BASE_URL", default=""),
-    "PUBLIC_ENDPOINT_URL": env.str("S3_PUBLIC_ENDPOINT_URL", default=""),
+    "PUBLIC_BASE_URL": web_address("S3_PUBLIC_BASE_URL"),
+    "PUBLIC_ENDPOINT_URL": web_address("S3_PUBLIC_ENDPOINT_URL"),
 }
 MOCK_GATEWAY_WEBHOOK_SECRET = webhook_secret("MOCK_GATEWAY_WEBHOOK_SECRET", debug=DEBUG)
 BILLING = {
-    "FEE_PERCENT": fee_percent(),
+    "FEE_PERCENT": percent("PLATFORM_FEE_PERCENT", 10),
     "IS_PROVIDER": "marketplace.wiring.is_provider",
     "MOCK_WEBHOOK_SECRET": MOCK_GATEWAY_WEBHOOK_SECRET,
     "MOCK_WEBHOOK_URL": MOCK_WEBHOOK_URL,
@@ -388,10 +391,10 @@ NOTIFICATIONS = {
     "PUBLIC_URL": PUBLIC_URL,
     "PREFERENCES_URL": f"{PUBLIC_URL}/#preferences",
     "UNSUBSCRIBE_URL": f"{PUBLIC_URL}/api/v1/notifications/unsubscribe",
-    "HINTS_URL": f"{_cache_server}/0",
+    "HINTS_URL": CACHE_URL,
     "AUTHENTICATE_STREAM": "marketplace.auth.stream_viewer",
     "SESSIONS_ENDED": "marketplace.auth.sessions_ended",
-    "WEBHOOK_ALLOW_PRIVATE": env.bool("WEBHOOK_ALLOW_PRIVATE", default=False),
+    "WEBHOOK_ALLOW_PRIVATE": flag("WEBHOOK_ALLOW_PRIVATE", False),
 }
 EVENTSTREAM_STORAGE_CLASS = "marketplace_notifications.storage.NotificationStorage"
 EVENTSTREAM_CHANNELMANAGER_CLASS = "marketplace_notifications.storage.OwnChannel"

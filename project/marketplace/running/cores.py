@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from marketplace.environment import env
+from marketplace.variables import flag
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ def share_one() -> None:
     What it starts may run on all of them: a program has a lock of its own, and nobody would move it to another core.
     Nothing happens with `ONE_CORE=0` in the environment, where there is but one core, or where the system is not Linux.
     """
-    if not env.bool("ONE_CORE", default=True) or sys.platform != "linux":
+    if not flag("ONE_CORE", True) or sys.platform != "linux":
         return
     cores = os.sched_getaffinity(0)
     if len(cores) > 1:

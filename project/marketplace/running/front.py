@@ -5,6 +5,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from marketplace.variables import number
 from marketplace_embedded import ports
 
 from .datadir import CannotStartError
@@ -50,7 +51,7 @@ class Front:
 
 def refuse_taken_metrics() -> None:
     """Raise CannotStartError where METRICS_PORT is another's: several processes may listen there, and would mix."""
-    port = int(os.environ.get("METRICS_PORT") or 0)
+    port = number("METRICS_PORT", 0, most=65_535)
     if port and not ports.is_free(port):
         raise CannotStartError(f"Port {port} is taken: choose another METRICS_PORT, or none, and a free one is found.")
 

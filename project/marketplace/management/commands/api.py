@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from granian import Granian
 from granian.constants import Interfaces
 
-from marketplace.environment import env
 from marketplace.management.options import a_port
 from marketplace.running import cores
+from marketplace.variables import number
 
 MOST_WORKERS = 4  # unless more are asked for: what of the machine's cores is ours, nobody tells us
 
@@ -29,8 +29,8 @@ class Command(BaseCommand):
             port=options["port"],
             interface=Interfaces.WSGI,
             websockets=False,
-            workers=env.int("API_WORKERS", default=0) or min(max(os.process_cpu_count() or 1, 2), MOST_WORKERS),
-            blocking_threads=env.int("API_THREADS", default=4),
+            workers=number("API_WORKERS", 0, most=256) or min(max(os.process_cpu_count() or 1, 2), MOST_WORKERS),
+            blocking_threads=number("API_THREADS", 4, least=1, most=256),
             # A worker that crashes comes back by itself; one that hangs at the end is not waited for.
             respawn_failed_workers=True,
             workers_kill_timeout=15,
