@@ -72,6 +72,15 @@ def test_a_path_that_is_none_is_not_quoted(written, anybody):
     assert "hunter2" not in json.dumps(written())
 
 
+def test_whoever_asks_for_another_host_gets_one_line_too(written, anybody, settings):
+    settings.ALLOWED_HOSTS = ["testserver"]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "marketplace_kit.middleware.known_host"]
+    assert anybody.get("/api/things", headers={"Host": "evil.example"}).status_code == 400
+
+    (line,) = written()
+    assert (line["event"], line["status"], line["level"]) == ("request", 400, "info")
+
+
 def test_a_defect_is_told_as_an_error_with_its_traceback(written, anybody):
     anybody.get("/api/raise/defect")
 

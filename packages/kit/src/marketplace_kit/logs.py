@@ -100,8 +100,9 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # One line per request is ours; Django's would be a second.
+            # One line per request is ours; Django's would be a second, with a traceback for each host that is not ours.
             "django.request": {"level": "CRITICAL"},
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             "django.server": {"level": "WARNING"},
             "marketplace.audit": {"level": "INFO"},
             # Jobs' arguments, URLs with what is in them, headers, parameters of SQL: no level makes them tell.
