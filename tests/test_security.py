@@ -303,7 +303,7 @@ def test_it_starts_with_good_secrets():
     ],
 )
 def test_it_does_not_with_bad_ones_and_says_which(name, value, because):
-    done = start(**{name: value})
+    done = start("-c", "import marketplace.settings", **{name: value})
 
     last = done.stderr.strip().splitlines()[-1]
     assert done.returncode == 1
