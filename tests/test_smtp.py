@@ -139,5 +139,5 @@ def test_what_a_url_means(url, expected):
 
 @pytest.mark.parametrize("url", ["smtps://mail.example.com:465", "mail.example.com", "smtp://", "smtp:mail"])
 def test_another_url_is_refused(url):
-    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL must begin with smtp://"):
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL: It does not begin with smtp://"):
         mailer(url)

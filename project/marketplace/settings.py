@@ -220,16 +220,16 @@ def mailer(smtp: str) -> dict[str, Any]:
     if not smtp:
         folder = text("EMAIL_FILE_PATH", ".marketplace/mail")
         return {"BACKEND": "marketplace_kit.mail.FileBackend", "OPTIONS": {"file_path": folder}}
-    url = urlsplit(smtp)
     try:
-        port = url.port or SMTP_PORTS[url.scheme]
+        url = urlsplit(smtp)
+        usual = SMTP_PORTS[url.scheme]  # another scheme must not quietly mean a connection without TLS
+        host, port = url.hostname, url.port or usual
     except (KeyError, ValueError):
-        port = 0
-    if not port or not url.hostname:
-        # Another scheme must not quietly mean a connection without TLS.
-        raise refused("EMAIL_URL", f"It is no {', '.join(f'{scheme}://' for scheme in SMTP_PORTS)} and host:port")
+        host = None
+    if not host:
+        raise refused("EMAIL_URL", f"It does not begin with {', '.join(f'{scheme}://host' for scheme in SMTP_PORTS)}")
     options: dict[str, Any] = {
-        "host": url.hostname,
+        "host": host,
         "port": port,
         "use_tls": url.scheme == "smtp+tls",
         "use_ssl": url.scheme == "smtp+ssl",

@@ -54,7 +54,7 @@ def choice(name: str, default: str, *others: str) -> str:
 def web_address(name: str, default: str = "") -> str:
     """An address that begins with http:// or https://, without a slash at its end. ImproperlyConfigured."""
     _read(name, HttpUrl, default)
-    return text(name, default).rstrip("/")
+    return text(name, default).strip().rstrip("/")
 
 
 def networks(name: str) -> list[str]:
