@@ -287,7 +287,7 @@ def test_a_level_of_log_lines_that_is_none_is_refused_in_a_sentence(tmp_path: Pa
     loud = "import os; os.environ['LOG_LEVEL'] = 'loud'"
     done = command("up", "--port=0", "--data-dir=data", cwd=tmp_path, prelude=loud)
     assert done.returncode == 2
-    assert done.stderr == "The environment variable LOG_LEVEL is none of DEBUG, INFO, WARNING, ERROR, CRITICAL.\n"
+    assert done.stderr == "The environment variable LOG_LEVEL: It may be INFO, DEBUG, WARNING, ERROR, CRITICAL.\n"
     assert not (tmp_path / "data").exists()
 
 
