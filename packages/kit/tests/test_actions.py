@@ -1,8 +1,7 @@
-"""Transactions, jobs, mail, uploads, the clock, settings."""
+"""Transactions, jobs, mail, uploads, the clock."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from email import message_from_bytes
 from email.policy import default
 
@@ -18,7 +17,6 @@ from marketplace_kit import clock, mail
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.ids import uuid7
 from marketplace_kit.jobs import Deferred, defer, defer_all
-from marketplace_kit.settings import PackageSettings
 from marketplace_kit.testing import run_jobs
 from marketplace_kit.transactions import action, lock_row, sqlstate
 from marketplace_kit.uploads import read_one
@@ -284,28 +282,6 @@ def test_keys_are_ordered_by_time():
 
     assert {key.version for key in keys} == {7}
     assert [k.int >> 80 for k in keys] == sorted(k.int >> 80 for k in keys)
-
-
-class Knobs(PackageSettings, name="KNOBS"):
-    FEE: Decimal = Decimal(10)
-    HOOK: str = "marketplace_kit.money.unit"
-
-
-def test_settings_are_read_lazily_and_checked(settings):
-    knobs = Knobs()
-
-    assert (knobs.FEE, knobs.call("HOOK", "JPY")) == (10, 1)
-    settings.KNOBS = {"FEE": Decimal(5), "HOOK": str.upper}
-    assert (knobs.FEE, knobs.call("HOOK", "x")) == (5, "X")
-    settings.KNOBS = {"FEE": "5", "TYPO": 1}
-    assert [p.id for p in knobs.problems()] == ["marketplace_kit.E001", "marketplace_kit.E002"]
-
-
-def test_the_check_looks_at_every_package(settings):
-    from marketplace_kit.apps import _check_settings
-
-    settings.KIT = {"TYPO": 1}
-    assert "KIT['TYPO'] is not a setting." in [p.msg for p in _check_settings()]
 
 
 @pytest.mark.parametrize(

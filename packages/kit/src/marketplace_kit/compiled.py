@@ -24,7 +24,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Expression, Field, Lookup, Model, QuerySet
+from django.db.models import Expression, Field, ForeignObject, Lookup, Model, QuerySet
 
 type Row = tuple[Any, ...]
 type Values = Mapping[str, Any]
@@ -46,6 +46,7 @@ class Later(Expression):
         return "%s", (self,)
 
 
+@ForeignObject.register_lookup
 @Field.register_lookup
 class AnyOf(Lookup):
     """`key__any_of=keys`: what `__in` finds, but with one parameter, so in one shape however many there are."""

@@ -59,7 +59,9 @@ def request_id(request: HttpRequest) -> str:
 
 def _log_answer(request: HttpRequest, response: HttpResponse, seconds: float, queries: int) -> None:
     match = request.resolver_match
-    user = getattr(request, "_signed_in_user", None)
+    # Whoever was looked up, by us or by Django's own middleware: nobody is for this.
+    user = getattr(request, "_signed_in_user", None) or getattr(request, "_cached_user", None)
+    user_id = getattr(user, "pk", None)
     write = log.warning if response.status_code >= 500 else log.info
     write(
         "request",
@@ -68,7 +70,7 @@ def _log_answer(request: HttpRequest, response: HttpResponse, seconds: float, qu
         status=response.status_code,
         ms=round(seconds * 1000, 1),
         sql=queries,
-        user_id=str(user.pk) if user is not None else None,
+        user_id=None if user_id is None else str(user_id),
     )
 
 

@@ -1,10 +1,12 @@
 """Typed settings of a package, read lazily from one dictionary of Django's settings."""
 
-from typing import Any, ClassVar, dataclass_transform, get_type_hints
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, dataclass_transform, get_args, get_origin, get_type_hints
 
 from django.conf import settings as django_settings
 from django.core import checks
 from django.utils.module_loading import import_string
+from pydantic import TypeAdapter, ValidationError
 
 
 @dataclass_transform()
@@ -37,14 +39,32 @@ class PackageSettings:
 
     def problems(self) -> list[checks.CheckMessage]:
         """What is wrong with the host's dictionary: names that mean nothing here, values of another type."""
-        hints = {k: v for k, v in get_type_hints(type(self)).items() if k.isupper()}
+        hints = {k: v for k, v in get_type_hints(type(self), include_extras=True).items() if k.isupper()}
         given = getattr(django_settings, type(self)._name, {})
         found: list[checks.CheckMessage] = [
             checks.Error(f"{self._name}[{key!r}] is not a setting.", id="marketplace_kit.E001")
             for key in sorted(given.keys() - hints.keys())
         ]
-        for key in sorted(given.keys() & hints.keys()):
-            if isinstance(hints[key], type) and not isinstance(given[key], hints[key]):
-                detail = f"{self._name}[{key!r}] must be {hints[key].__name__}, not {type(given[key]).__name__}."
-                found.append(checks.Error(detail, id="marketplace_kit.E002"))
-        return found
+        return found + [
+            checks.Error(f"{self._name}[{key!r}]{fault}.", id="marketplace_kit.E002")
+            for key in sorted(given.keys() & hints.keys())
+            for fault in _faults(given[key], hints[key])
+        ]
+
+
+def _faults(value: Any, hint: Any) -> Iterator[str]:
+    """What is wrong with a value, each behind the place in it where it is."""
+    may_be_path = any(get_origin(kind) is Callable for kind in get_args(hint))
+    try:
+        TypeAdapter(hint).validate_python(value, strict=True)
+        if may_be_path and isinstance(value, str):
+            import_string(value)
+    except ValidationError as error:
+        if may_be_path:
+            yield ": It is neither a function nor the dotted path of one"
+        else:
+            for one in error.errors():
+                where = "".join(f"[{key!r}]" for key in one["loc"])
+                yield f"{where}: {one['msg'].removeprefix('Value error, ').rstrip('.')}"
+    except ImportError as error:
+        yield f": {str(error).rstrip('.')}"

@@ -1,6 +1,6 @@
 """The user of the project that we are in: whoever `AUTH_USER_MODEL` says, with whatever key it has."""
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -8,10 +8,14 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.http import HttpRequest
 
+from .exceptions import Unauthenticated
+
 
 def user_key_type() -> type[UUID] | type[int] | type[str]:
     """The Python type of the user model's primary key."""
-    key = get_user_model()._meta.pk
+    key: Any = get_user_model()._meta.pk
+    while getattr(key, "remote_field", None):  # where a model inherits its user from another
+        key = key.target_field
     if isinstance(key, models.UUIDField):
         return UUID
     return int if isinstance(key, models.IntegerField) else str
@@ -29,14 +33,19 @@ else:
 
 
 def user_of(request: HttpRequest) -> AbstractBaseUser:
-    """The signed-in user of a request whose operation asked for one."""
-    return cast(AbstractBaseUser, request.user)
+    """The signed-in user of a request whose operation asked for one. Unauthenticated where nobody told who it is."""
+    user = viewer_of(request)
+    if user is None:
+        raise Unauthenticated
+    return user
 
 
 def viewer_of(request: HttpRequest) -> AbstractBaseUser | None:
-    """The signed-in user, or None for an anonymous request."""
-    user = cast(AbstractBaseUser, request.user)
-    return user if user.is_authenticated else None
+    """The signed-in user, or None for an anonymous request: `request.user`, or whom the operation's `auth` found."""
+    for user in (getattr(request, "user", None), getattr(request, "auth", None)):
+        if isinstance(user, get_user_model()) and user.is_authenticated:
+            return user
+    return None
 
 
 def is_staff(user: AbstractBaseUser | None) -> bool:

@@ -13,6 +13,10 @@ class Person(AbstractBaseUser):
     USERNAME_FIELD = "login"
 
 
+class Seller(Person):
+    """A user by inheritance: its key is a relation to whom it inherits from."""
+
+
 class Thing(models.Model):
     """Something to list: names need not be unique."""
 
