@@ -17,10 +17,11 @@ SERVERLESS = (
 PROCESSES = ("api", "stream", "worker")
 ASKS_FOR_HELP = ("-h", "--help", "--version")
 REFUSED = 2
+INTERRUPTED = 130  # as a shell has it: 128 and the number of SIGINT
 
 
 def main() -> None:
-    """Run one command; exits with 2 where its servers cannot be had."""
+    """Run one command; exits with 2 where its servers cannot be had, with 130 where it is interrupted."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
     argv, data = chosen(sys.argv)
     os.environ[VARIABLE] = str(data.path)
@@ -29,6 +30,9 @@ def main() -> None:
     except CannotStartError as refusal:
         sys.stderr.write(f"{refusal}\n")
         sys.exit(REFUSED)
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        sys.exit(INTERRUPTED)
 
 
 def run(argv: list[str], data: DataDir) -> None:
@@ -69,15 +73,22 @@ def up(argv: list[str], data: DataDir) -> None:
 
 @contextmanager
 def settings_that_do(argv: list[str]) -> Iterator[None]:
-    """What is wrong with the settings is said in one sentence; with --traceback, all that led to it."""
+    """What is wrong with settings or database is said in one line; with --traceback, all that led to it."""
     from django.core.exceptions import ImproperlyConfigured  # Django only now, for the same reason as in `up`
+    from django.db import OperationalError
 
     try:
         yield
-    except ImproperlyConfigured as error:
+    except (ImproperlyConfigured, OperationalError) as error:
         if "--traceback" in argv:
             raise
-        raise CannotStartError(str(error)) from error
+        said = f"PostgreSQL: {first_line(error)}" if isinstance(error, OperationalError) else str(error)
+        raise CannotStartError(said) from error
+
+
+def first_line(error: BaseException) -> str:
+    """What PostgreSQL or its driver says, without where it was said."""
+    return str(error).strip().partition("\n")[0]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """What the environment must say, and what it may not: a start that would be insecure is refused in one sentence."""
 
 import base64
-import binascii
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
@@ -52,7 +52,7 @@ def webhook_secret(name: str, *, debug: bool) -> str:
         return value
     try:
         key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
-    except binascii.Error:
+    except ValueError:  # as binascii's own error is one
         key = b""
     if not value.startswith("whsec_") or not 24 <= len(key) <= 64:
         raise _weak(name, "is not `whsec_` and 24 to 64 bytes in base64")
@@ -89,19 +89,21 @@ def needed_address(name: str) -> str:
 
 
 def cache_urls(name: str, count: int) -> list[str]:
-    """URLs of so many databases, from 0 on, of the Valkey or Redis that the variable names. ImproperlyConfigured."""
+    """URLs of so many databases of a Valkey or Redis, from the one on that the variable names. ImproperlyConfigured."""
     url = needed(name)
     try:
         parts = urlsplit(url)
-        is_good = parts.scheme == "unix" or (parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0)
-    except ValueError:  # what stands for a port is no number
-        is_good = False
-    if not is_good:  # nothing of it is told: there may be a password in it
-        raise refused(name, "It is not the URL of a Valkey or Redis, as in redis://:password@host:6379")
-    if parts.scheme == "unix":
-        options = "".join(f"{option}&" for option in parts.query.split("&") if option and not option.startswith("db="))
-        return [f"unix://{parts.netloc}{parts.path}?{options}db={n}" for n in range(count)]
-    return [parts._replace(path=f"/{n}").geturl() for n in range(count)]
+        if parts.scheme == "unix":
+            options = [option for option in parts.query.split("&") if option and not option.startswith("db=")]
+            first = int(dict(parse_qsl(parts.query)).get("db", 0))
+            return [f"unix://{parts.path}?{'&'.join([*options, f'db={n}'])}" for n in range(first, first + count)]
+        if parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0:
+            first = int(parts.path.strip("/") or 0)
+            return [parts._replace(path=f"/{n}").geturl() for n in range(first, first + count)]
+    except ValueError:  # of the port, or the database, that is no number
+        pass
+    # Nothing of it is told: there may be a password in it.
+    raise refused(name, "It is not the URL of a Valkey or Redis, as in redis://:password@host:6379")
 
 
 def database(name: str) -> dict[str, Any]:
@@ -129,7 +131,8 @@ def postgres_options(given: Mapping[str, Any], *, pooled: bool = False) -> dict[
     if PROCESS:
         limits["statement_timeout"] = seconds("DATABASE_STATEMENT_TIMEOUT", 30)
         limits["idle_in_transaction_session_timeout"] = seconds("DATABASE_IDLE_TIMEOUT", 60)
-    said = {name: f"{seconds * 1000:.0f}" for name, seconds in limits.items() if seconds}
+    # In milliseconds, of which less than one would be none: no limit.
+    said = {name: str(ceil(limit * 1000)) for name, limit in limits.items() if limit}
     # What we prepare is looked up by key. Left to itself PostgreSQL goes on planning much of it each time: a list of
     # keys of unknown length looks dear to it.
     said["plan_cache_mode"] = "force_generic_plan"

@@ -301,6 +301,11 @@ CORS_EXPOSE_HEADERS = (
 
 LOGGING = logging_config(log_level(), choice("LOG_FORMAT", "json", "console"))
 
+# --- serving it ---
+
+API_WORKERS = number("API_WORKERS", 0, most=256)  # 0: by the cores
+API_THREADS = number("API_THREADS", 4, least=1, most=256)
+
 # --- watching it ---
 
 METRICS_PORT = number("METRICS_PORT", 0, most=65_535)

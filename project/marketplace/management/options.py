@@ -15,6 +15,13 @@ def a_port_or_0(text: str) -> int:
     return _port(text, 0)
 
 
+def a_number(text: str) -> int:
+    """So many of something, of which there must be one."""
+    if not (text.isdecimal() and int(text) >= 1):
+        raise ArgumentTypeError(f"{text} is not a number from 1 on.")
+    return int(text)
+
+
 def _port(text: str, first: int) -> int:
     if not (text.isdecimal() and first <= int(text) <= LAST):
         raise ArgumentTypeError(f"{text} is not a port, which is a number from {first} to {LAST}.")

@@ -136,8 +136,10 @@ class DataDir:
             run: dict[str, Any] = json.loads((self.path / "run.json").read_text())
         except (OSError, ValueError):
             return None
-        from marketplace_embedded.process import identity  # not part of a production image
-
+        try:
+            from marketplace_embedded.process import identity
+        except ModuleNotFoundError:  # in a production image, where nothing was started from wheels
+            return None
         return run if identity(run["pid"]) == run["identity"] else None
 
 

@@ -1,7 +1,7 @@
 """Where the servers come from: the environment, else those that `up` runs in the data dir, else our own."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -56,20 +56,20 @@ def own(data: DataDir, variables: list[str]) -> "list[Server]":
     from marketplace_embedded.storage import ObjectStorage
     from marketplace_embedded.valkey import Valkey
 
-    storage = ObjectStorage(
-        data.path / "storage",
-        bucket=os.environ.get("S3_BUCKET") or "marketplace",
-        keys=(os.environ["S3_ACCESS_KEY_ID"], os.environ["S3_SECRET_ACCESS_KEY"]),
-    )
+    def storage() -> "Server":
+        keys = os.environ["S3_ACCESS_KEY_ID"], os.environ["S3_SECRET_ACCESS_KEY"]
+        return ObjectStorage(data.path / "storage", bucket=os.environ.get("S3_BUCKET") or "marketplace", keys=keys)
+
     # initdb blocks, so PostgreSQL comes last: the others come up meanwhile.
-    made: dict[str, Server] = {
+    makers: dict[str, Callable[[], Server]] = {
         "S3_ENDPOINT_URL": storage,
-        "CACHE_URL": Valkey(data.path / "valkey"),
-        "DATABASE_URL": Postgres(data.path / "postgres"),
+        "CACHE_URL": lambda: Valkey(data.path / "valkey"),
+        "DATABASE_URL": lambda: Postgres(data.path / "postgres"),
     }
-    for server in made.values():
+    made = [make() for variable, make in makers.items() if variable in variables]
+    for server in made:
         server.log = data.logs / f"{server.name}.log"
-    return [server for variable, server in made.items() if variable in variables]
+    return made
 
 
 @contextmanager

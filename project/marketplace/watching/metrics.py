@@ -14,7 +14,10 @@ from prometheus_client import Counter, Gauge, Histogram
 
 def prepare(folder: Path) -> None:
     """Make the folder, for us alone, without what an earlier process of our number left as being the case now."""
-    folder.mkdir(0o700, parents=True, exist_ok=True)
+    try:
+        folder.mkdir(0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(f"METRICS_FOLDER {folder} cannot be made: {error.strerror}.") from error
     if folder.stat().st_uid != os.geteuid():
         raise ImproperlyConfigured(f"METRICS_FOLDER {folder} belongs to another user.")
     for left in folder.glob(f"gauge_live*_{os.getpid()}.db"):

@@ -1,15 +1,16 @@
 import os
 import signal
+import socket
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from granian import Granian
 from granian.constants import Interfaces
 
 from marketplace.management.options import a_port
 from marketplace.running import cores
-from marketplace.variables import number
 
 MOST_WORKERS = 4  # unless more are asked for: what of the machine's cores is ours, nobody tells us
 
@@ -25,16 +26,30 @@ class Command(BaseCommand):
     def handle(self, *_: Any, **options: Any) -> None:
         Granian(
             "marketplace.wsgi:application",
-            address=options["host"],
+            address=address_of(options["host"], options["port"]),
             port=options["port"],
             interface=Interfaces.WSGI,
             websockets=False,
-            workers=number("API_WORKERS", 0, most=256) or min(max(os.process_cpu_count() or 1, 2), MOST_WORKERS),
-            blocking_threads=number("API_THREADS", 4, least=1, most=256),
+            workers=settings.API_WORKERS or min(max(os.process_cpu_count() or 1, 2), MOST_WORKERS),
+            blocking_threads=settings.API_THREADS,
             # A worker that crashes comes back by itself; one that hangs at the end is not waited for.
             respawn_failed_workers=True,
             workers_kill_timeout=15,
         ).serve(target_loader=load, wrap_loader=False)
+
+
+def address_of(host: str, port: int) -> str:
+    """The address of this host at which a server can listen. CommandError."""
+    try:
+        [(family, _, _, _, (address, *_)), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # As granian does it: its processes share a port.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            probe.bind((address, port))
+    except OSError as error:
+        raise CommandError(f"Nothing can listen at port {port} of {host}: {error.strerror}.") from error
+    return str(address)
 
 
 def load() -> Callable[..., Any]:

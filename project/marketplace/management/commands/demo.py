@@ -1,3 +1,4 @@
+import signal
 import sys
 from typing import Any
 
@@ -7,7 +8,7 @@ from marketplace.demo.client import StepFailed
 from marketplace.demo.journey import Journey
 from marketplace.demo.show import Show
 from marketplace.running.datadir import DataDir
-from marketplace.running.system import System
+from marketplace.running.servers import require_wheels
 
 
 class Command(BaseCommand):
@@ -30,6 +31,10 @@ class Command(BaseCommand):
         if url is not None:
             Journey(url.rstrip("/"), show).play()
             return
+        require_wheels([])
+        from marketplace.running.system import System  # not in a production image
+
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # its system and its folder go before it does
         with System() as system:
             show.note(f"A system of its own at {system.url}")
             Journey(system.url, show, DataDir(system.data_dir).mail).play()

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,7 @@ class Command(BaseCommand):
 def empty_database() -> Iterator[None]:
     """Our connection leads to a database of its own for a while, beside the one that it is for."""
     name = connection.settings_dict["NAME"]
-    connection.settings_dict["TEST"]["NAME"] = SCRATCH
+    connection.settings_dict["TEST"]["NAME"] = f"{SCRATCH}_{os.getpid()}"  # another may do the same at once
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
         yield
