@@ -19,6 +19,7 @@ from marketplace_accounts.exceptions import TokenNotValid
 from marketplace_accounts.jwt import jwt_settings
 from marketplace_accounts.lifecycle import EndReason
 from marketplace_accounts.models import IN_SESSION, Session, User
+from marketplace_accounts.tasks import in_words
 from marketplace_accounts.testing import make_session, make_user
 from marketplace_kit.clock import shifted
 
@@ -177,3 +178,12 @@ def test_plain_environment_variables_change_nothing(user: User) -> None:
     )
     said = jwt.decode(done.stdout.strip(), KEY, ["HS256"], audience="marketplace-api", issuer="marketplace")
     assert said["exp"] - said["iat"] == 900
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [(1, "1 minute"), (30, "30 minutes"), (60, "1 hour"), (90, "90 minutes"), (120, "2 hours"), (4320, "72 hours")],
+)
+def test_a_mail_tells_how_long_its_link_lives(minutes, words):
+    assert in_words(timedelta(minutes=minutes)) == words
+    assert in_words(timedelta(minutes=minutes, seconds=59)) == in_words(timedelta(minutes=minutes))

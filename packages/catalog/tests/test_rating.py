@@ -57,7 +57,9 @@ def test_kept_answers_move_on(service, sign_in, settings, change, django_capture
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     cache.clear()
     path = f"/api/services/{service.pk}"
-    [_, before] = [sign_in(None).get(path).json()["rating"]["count"] for _ in range(2)]  # what is asked for twice is kept
+    [_, before] = [
+        sign_in(None).get(path).json()["rating"]["count"] for _ in range(2)
+    ]  # what is asked for twice is kept
 
     with django_capture_on_commit_callbacks(execute=True):
         getattr(actions, change)(service.pk, 4)

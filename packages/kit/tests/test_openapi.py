@@ -1,8 +1,10 @@
 """The document says what the API does."""
 
 import pytest
+from ninja.security import django_auth
 from tests.urls import api
 
+from marketplace_kit.api import Api
 from marketplace_kit.openapi import _add_examples, _first_sentence
 
 
@@ -85,3 +87,20 @@ def test_examples_stand_where_they_belong():
             404: {"content": {"application/problem+json": {}}},
         },
     }
+
+
+def test_what_a_cookie_signs_in_is_held_against_forgery_and_says_so():
+    api = Api(title="cookies", auth=django_auth, urls_namespace="cookies")
+    for method in ("get", "post", "patch", "delete"):
+        getattr(api, method)("/thing")(lambda request: None)
+    api.post("/anybody", auth=None)(lambda request: None)
+
+    said = api.get_openapi_schema(path_prefix="/")["paths"]
+
+    assert {method: 403 in operation["responses"] for method, operation in said["/thing"].items()} == {
+        "get": False,
+        "post": True,
+        "patch": True,
+        "delete": True,
+    }
+    assert 403 not in said["/anybody"]["post"]["responses"]

@@ -1,8 +1,10 @@
 """What `check` says to a project that lacks something."""
 
+import pytest
 from django.core.management import call_command
 
 from marketplace_notifications import checks
+from marketplace_notifications.conf import conf
 
 
 def ids(found) -> list[str]:
@@ -22,6 +24,20 @@ def test_the_stream_wants_its_classes(settings):
 def test_the_listener_that_goes_deaf_is_refused(settings):
     settings.EVENTSTREAM_REDIS = {"host": "localhost"}
     assert ids(checks.check_stream_settings()) == ["E001"]
+
+
+def test_sessions_of_which_nobody_knows_the_end_are_told(settings):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    assert ids(checks.check_stream_settings()) == ["W003"]
+    settings.NOTIFICATIONS = {**settings.NOTIFICATIONS, "SESSIONS_ENDED": set}
+    assert ids(checks.check_stream_settings()) == []
+
+
+@pytest.mark.parametrize("usual", [{"email": True}, {"email": True, "in_app": True, "sms": True}])
+def test_a_type_goes_out_on_both_channels_or_not(settings, usual):
+    settings.NOTIFICATIONS = {**settings.NOTIFICATIONS, "TYPES": {"parcel.sent": usual}}
+    [problem] = conf.problems()
+    assert problem.msg.startswith("NOTIFICATIONS['TYPES']['parcel.sent']: It names other channels")
 
 
 def test_a_type_without_words_is_told(settings):

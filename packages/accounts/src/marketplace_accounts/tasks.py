@@ -1,5 +1,6 @@
 """What accounts does in the background: mails, and forgetting."""
 
+from datetime import timedelta
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -36,11 +37,18 @@ def _mail_link(token_id: UUID, user: User, purpose: Purpose, page: str) -> None:
     secret = actions.make_secret(token_id, user, purpose)
     # No names: whoever registers with a stranger's address must not choose what the stranger reads.
     context = {"link": f"{page}?{urlencode({'token': secret})}", "email": user.email, "site": conf.SITE_NAME}
-    context["hours"] = str(int(OneTimeToken.lifetime(purpose).total_seconds() // 3600))
+    context["lifetime"] = in_words(OneTimeToken.lifetime(purpose))
     subject, text, html = (
         render_to_string(f"marketplace_accounts/mail/{purpose}.{kind}", context) for kind in ("subject", "txt", "html")
     )
     mail.send(f"{purpose}-{token_id}", user.email, subject, text, html)
+
+
+def in_words(span: timedelta) -> str:
+    """`span` in whole hours, or else in minutes: never longer than it is."""
+    minutes = int(span.total_seconds() // 60)
+    count, unit = (minutes // 60, "hour") if minutes % 60 == 0 else (minutes, "minute")
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
 @app.periodic(cron="17 3 * * *")

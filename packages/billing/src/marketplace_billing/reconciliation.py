@@ -116,8 +116,8 @@ def _within_ledger() -> Iterator[str]:
     posted = Posting.objects.annotate(at_gateway=at_gateway, sent=sent)
     for kind, wrong in (
         (PostingKind.PAYMENT, ~Q(payment__status__in=PAID) | ~Q(at_gateway=F("payment__amount"))),
-        (PostingKind.REFUND, ~Q(refund__status=RefundStatus.SUCCEEDED) | ~Q(at_gateway=-F("refund__amount"))),
-        (PostingKind.PAYOUT, ~Q(sent=-F("payout__amount"))),
+        (PostingKind.REFUND, ~Q(refund__status=RefundStatus.SUCCEEDED) | ~Q(refund__amount=-F("at_gateway"))),
+        (PostingKind.PAYOUT, ~Q(payout__amount=-F("sent"))),
     ):
         yield from (f"Posting {row.pk} is not what its {kind} is." for row in posted.filter(wrong, kind=kind))
     paid = Payment.objects.filter(status__in=PAID)

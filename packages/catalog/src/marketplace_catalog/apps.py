@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class CatalogConfig(AppConfig):
@@ -6,3 +7,8 @@ class CatalogConfig(AppConfig):
     label = "marketplace_catalog"
     verbose_name = "Catalog"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import checks
+
+        register(checks.check_provider_fields)

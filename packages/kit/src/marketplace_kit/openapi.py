@@ -16,7 +16,7 @@ from . import exceptions
 from .conf import conf
 from .idempotency import is_kept
 from .problems import MEDIA_TYPE
-from .ratelimits import RateLimited, name_of
+from .ratelimits import SAFE, RateLimited, name_of
 from .schemas import Out
 
 
@@ -43,6 +43,7 @@ class Problem(Out):
 # What an operation answers because of what it takes: status, code, sentence.
 ALWAYS = {500: ("internal_error", "A defect of ours."), 503: ("service_unavailable", "A part it needs is down.")}
 WITH_AUTH = {401: ("not_authenticated", "No token, or a bad one.")}
+WITH_COOKIES = {403: ("forbidden", "The token against forged requests is missing, or a bad one.")}
 WITH_BODY = {
     400: ("malformed_json", "The body is not JSON."),
     413: ("too_large", "The body is too large."),
@@ -149,6 +150,7 @@ def _errors(operation: Operation, has_body: bool) -> dict[int, dict[str, str]]:
     for applies, table in (
         (True, ALWAYS),
         (bool(operation.auth_callbacks), WITH_AUTH),
+        (_minds_forgery(operation), WITH_COOKIES),
         (has_body, WITH_BODY),
         (has_body or bool(sources), WITH_INPUT),
         ("path" in sources, WITH_PATH),
@@ -167,6 +169,11 @@ def _errors(operation: Operation, has_body: bool) -> dict[int, dict[str, str]]:
     for error in declared:
         found.setdefault(error.status, {})[error.code] = _sentence(error)
     return found
+
+
+def _minds_forgery(operation: Operation) -> bool:
+    """Whether Ninja holds a cookie's request against Django's CSRF token."""
+    return not SAFE.issuperset(operation.methods) and any(getattr(one, "csrf", 0) for one in operation.auth_callbacks)
 
 
 def _declare_marks(operation: Operation, details: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.template import Engine, TemplateDoesNotExist
 
-from .conf import conf
+from .conf import Settings, conf
 
 EVENTSTREAM = {
     "EVENTSTREAM_STORAGE_CLASS": "marketplace_notifications.storage.NotificationStorage",
@@ -26,6 +26,9 @@ def check_stream_settings(**_: Any) -> list[checks.CheckMessage]:
         # Its listener doesn't survive a restart of Valkey.
         detail = "Name Valkey in NOTIFICATIONS['HINTS_URL'], and leave EVENTSTREAM_REDIS out."
         found.append(checks.Error(detail, id="marketplace_notifications.E001"))
+    if conf.SESSIONS_ENDED == Settings.SESSIONS_ENDED and settings.SESSION_ENGINE.endswith(".signed_cookies"):
+        detail = "Nobody can tell whether a session of signed cookies is over: use another SESSION_ENGINE."
+        found.append(checks.Warning(detail, id="marketplace_notifications.W003"))
     return found
 
 

@@ -1,7 +1,9 @@
 """The knobs of the notifications, in Django's settings as `NOTIFICATIONS = {...}`."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from marketplace_kit.mail import Part
 from marketplace_kit.settings import PackageSettings
@@ -18,10 +20,17 @@ def nothing(_: Any) -> tuple[Any, ...]:
     return ()
 
 
+def channels(usual: dict[str, bool]) -> dict[str, bool]:
+    """What a type does on each channel, as it is. ValueError."""
+    if usual.keys() != {"email", "in_app"}:
+        raise ValueError("It names other channels than email and in_app, or not both")
+    return usual
+
+
 class Settings(PackageSettings, name="NOTIFICATIONS"):
     # Every type that there is, and the channels on which it goes out to whoever chose nothing else:
     # {"parcel.sent": {"email": True, "in_app": True}}.
-    TYPES: dict[str, dict[str, bool]] = {}
+    TYPES: dict[str, Annotated[dict[str, bool], AfterValidator(channels)]] = {}
     # Where a user's mail goes, or None: a dotted path to, or itself, a function of the user.
     ADDRESS_OF: str | Callable[[Any], str | None] = email_of
     # What a mail lists below its body, as names and values, and what it carries besides its text: dotted paths to, or
