@@ -4,17 +4,21 @@ import os
 import signal
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
+from django.db import connection
 from tests.test_security import start
 
+from marketplace.management.commands.migrate import one_at_a_time
 from marketplace.running.datadir import DataDir
 from marketplace.running.servers import own
 from marketplace.watching import metrics
+from marketplace_embedded.process import until
 
 
 def told(*command: str, **changes: str) -> tuple[int, str]:
@@ -49,6 +53,21 @@ def test_a_database_without_a_queue():
     assert status == 1
     assert line.startswith("CommandError: The queue cannot be asked. ")
     assert line.endswith(" does not exist")
+
+
+@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+def test_of_two_that_migrate_at_once_one_waits():
+    ours = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = ("
+    waiting += "SELECT oid FROM pg_database WHERE datname = current_database())"
+    with ThreadPoolExecutor(1) as other, connection.cursor() as cursor:
+        with one_at_a_time("default"):
+            done = other.submit(start, "-m", "marketplace.cli", "migrate", "--check", DATABASE_URL=ours)
+            assert until(lambda: cursor.execute(waiting) and cursor.fetchone() == (1,), 60)
+            assert not done.done()
+        assert done.result(60).returncode == 0
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("10s",)
 
 
 @pytest.mark.parametrize("option", ["--concurrency=0", "--webhooks=-1", "--webhooks=x"])

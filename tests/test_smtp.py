@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from marketplace.settings import mailer
+from marketplace.environment import mailer
 from marketplace_accounts.testing import make_provider, make_user
 from marketplace_booking import actions as bookings
 from marketplace_booking.testing import make_booking

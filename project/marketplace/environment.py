@@ -1,10 +1,12 @@
 """What the environment must say, and what it may not: a start that would be insecure is refused in one sentence."""
 
 import base64
+import os
 from collections.abc import Mapping
 from math import ceil
+from tempfile import gettempdir
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
@@ -17,6 +19,7 @@ from .variables import choice, refused, seconds, text, web_address
 # Which of the processes that serve we are: api, stream or worker; empty in a command that somebody types.
 PROCESS = text("MARKETPLACE_PROCESS")
 
+SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 REPEATED = 5  # times that a connection is asked one thing before it keeps the plan
 SHORTEST = 32  # characters of a key that something is signed with
 # What examples and tutorials have where a secret belongs.
@@ -116,6 +119,37 @@ def database(name: str) -> dict[str, Any]:
         raise ImproperlyConfigured(
             f"The environment variable {name} is not a PostgreSQL URL, as in postgresql://user:password@host:5432/name."
         ) from None
+
+
+def mailer(smtp: str) -> dict[str, Any]:
+    """SMTP where a URL names a server, else one file per message. ImproperlyConfigured."""
+    if not smtp:
+        folder = text("EMAIL_FILE_PATH", ".marketplace/mail")
+        return {"BACKEND": "marketplace_kit.mail.FileBackend", "OPTIONS": {"file_path": folder}}
+    try:
+        url = urlsplit(smtp)
+        usual = SMTP_PORTS[url.scheme]  # another scheme must not quietly mean a connection without TLS
+        host, port = url.hostname, url.port or usual
+    except (KeyError, ValueError):
+        host = None
+    if not host:
+        raise refused("EMAIL_URL", f"It does not begin with {', '.join(f'{scheme}://host' for scheme in SMTP_PORTS)}")
+    options: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "use_tls": url.scheme == "smtp+tls",
+        "use_ssl": url.scheme == "smtp+ssl",
+        "timeout": 20,
+    }
+    if url.username:
+        options |= {"username": unquote(url.username), "password": unquote(url.password or "")}
+    return {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
+
+
+def in_memory() -> str:
+    """A folder in memory, where there is one: a full disk would kill whoever counts in files on it."""
+    memory = "/dev/shm"  # noqa: S108  (what is made there is ours alone, or refused)
+    return memory if os.access(memory, os.W_OK) else gettempdir()
 
 
 def postgres_options(given: Mapping[str, Any], *, pooled: bool = False) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 import os
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from django.utils.csp import CSP
 from redis.backoff import NoBackoff
@@ -17,7 +16,9 @@ from .environment import (
     PROCESS,
     cache_urls,
     database,
+    in_memory,
     log_level,
+    mailer,
     needed,
     needed_address,
     postgres_options,
@@ -26,7 +27,7 @@ from .environment import (
     webhook_secret,
 )
 from .valkey import TimedByKernel
-from .variables import choice, flag, networks, number, percent, refused, text, web_address, words
+from .variables import choice, flag, networks, number, percent, text, web_address, words
 
 HERE = Path(__file__).parent
 
@@ -210,36 +211,6 @@ NINJA_JWT = jwt_settings(signing_key("JWT_SIGNING_KEY", debug=DEBUG, other_than=
 # --- mail ---
 
 DEFAULT_FROM_EMAIL = text("EMAIL_FROM", "marketplace <no-reply@localhost>")
-
-
-SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
-
-
-def mailer(smtp: str) -> dict[str, Any]:
-    """SMTP where a URL names a server, else one file per message. ImproperlyConfigured."""
-    if not smtp:
-        folder = text("EMAIL_FILE_PATH", ".marketplace/mail")
-        return {"BACKEND": "marketplace_kit.mail.FileBackend", "OPTIONS": {"file_path": folder}}
-    try:
-        url = urlsplit(smtp)
-        usual = SMTP_PORTS[url.scheme]  # another scheme must not quietly mean a connection without TLS
-        host, port = url.hostname, url.port or usual
-    except (KeyError, ValueError):
-        host = None
-    if not host:
-        raise refused("EMAIL_URL", f"It does not begin with {', '.join(f'{scheme}://host' for scheme in SMTP_PORTS)}")
-    options: dict[str, Any] = {
-        "host": host,
-        "port": port,
-        "use_tls": url.scheme == "smtp+tls",
-        "use_ssl": url.scheme == "smtp+ssl",
-        "timeout": 20,
-    }
-    if url.username:
-        options |= {"username": unquote(url.username), "password": unquote(url.password or "")}
-    return {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}
-
-
 MAILERS = {"default": mailer(text("EMAIL_URL"))}
 
 # --- safety ---
@@ -310,7 +281,7 @@ API_THREADS = number("API_THREADS", 4, least=1, most=256)
 
 METRICS_PORT = number("METRICS_PORT", 0, most=65_535)
 METRICS_HOST = text("METRICS_HOST", "127.0.0.1")
-METRICS_FOLDER = text("METRICS_FOLDER", f"{gettempdir()}/marketplace-metrics-{METRICS_PORT}")
+METRICS_FOLDER = text("METRICS_FOLDER", f"{in_memory()}/marketplace-metrics-{METRICS_PORT}")
 if METRICS_PORT:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_FOLDER  # by which its client decides how it counts, when imported
 # OpenTelemetry's own variable, as all of them: what else it knows is said with OTEL_ too.

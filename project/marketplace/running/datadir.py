@@ -43,7 +43,7 @@ class DataDir:
     """A folder; it need not exist."""
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path).expanduser().absolute()
+        self.path = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 - pathlib's raises for a user that is none
 
     @property
     def logs(self) -> Path:
