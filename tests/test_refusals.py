@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from tests.test_security import start
 
-from marketplace.management.commands.migrate import one_at_a_time
+from marketplace.management.turns import one_at_a_time
 from marketplace.running.datadir import DataDir
 from marketplace.running.servers import own
 from marketplace.watching import metrics
@@ -56,16 +56,17 @@ def test_a_database_without_a_queue():
 
 
 @pytest.mark.django_db(transaction=True, serialized_rollback=True)
-def test_of_two_that_migrate_at_once_one_waits():
+@pytest.mark.parametrize(("what", "option"), [("migrate", "--check"), ("seed", "--services=1")])
+def test_of_two_that_do_it_at_once_one_waits(what, option):
     ours = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = ("
     waiting += "SELECT oid FROM pg_database WHERE datname = current_database())"
     with ThreadPoolExecutor(1) as other, connection.cursor() as cursor:
-        with one_at_a_time("default"):
-            done = other.submit(start, "-m", "marketplace.cli", "migrate", "--check", DATABASE_URL=ours)
+        with one_at_a_time(what):
+            done = other.submit(start, "-m", "marketplace.cli", what, option, DATABASE_URL=ours)
             assert until(lambda: cursor.execute(waiting) and cursor.fetchone() == (1,), 60)
             assert not done.done()
-        assert done.result(60).returncode == 0
+        assert done.result(60).returncode == 0, done.result().stderr
         cursor.execute("SHOW lock_timeout")
         assert cursor.fetchone() == ("10s",)
 

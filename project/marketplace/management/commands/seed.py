@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from marketplace.management.turns import one_at_a_time
 from marketplace.seeding import PASSWORD, seed_demo
 from marketplace.seeding.bulk import seed
 from marketplace.seeding.plan import Plan, PlanRefused
@@ -42,13 +43,14 @@ class Command(MigratedCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         sizes = {name: options[name] for name in SIZES}
         if all(size is None for size in sizes.values()):
-            seed_demo()
+            with one_at_a_time("seed"):
+                seed_demo()
             self.stdout.write("The demo data is in place.")
             return
         try:
             plan = Plan.of(**sizes, seed=options["seed"], today=options["today"] or now().date())
         except PlanRefused as refusal:
             raise CommandError(str(refusal)) from refusal
-        with shown(self.stdout) as show:
+        with one_at_a_time("seed"), shown(self.stdout) as show:
             seed(plan, PASSWORD, show)
         self.stdout.write(f"In place. All of them sign in with the password {PASSWORD}, as …@{plan.tag}.example.com.")
