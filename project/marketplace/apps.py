@@ -11,5 +11,5 @@ class MarketplaceConfig(AppConfig):
         from . import checks, wiring  # noqa: F401  (registers them)
 
         wiring.connect()
-        # Their connections stay open; to look through them after each request, and close none, is not for nothing.
+        # Their connections stay open: to go through them after each request would cost, and close none.
         request_finished.disconnect(close_caches)

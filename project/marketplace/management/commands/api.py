@@ -39,9 +39,10 @@ class Command(BaseCommand):
 
 
 def address_of(host: str, port: int) -> str:
-    """The address of this host at which a server can listen. CommandError."""
+    """The address of this host at which a server can listen; IPv4, where it has both. CommandError."""
     try:
-        [(family, _, _, _, (address, *_)), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        known = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, *_, (address, *_) = min(known, key=lambda one: one[0] != socket.AF_INET)
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             # As granian does it: its processes share a port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
