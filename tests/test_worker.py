@@ -111,16 +111,19 @@ READ = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE 
 
 @pytest.fixture
 def queue():
-    """A connection by which the worker asks for jobs."""
+    """A connection by which the worker asks for jobs, of a queue that is new, and analysed by nobody else."""
+    told("TRUNCATE procrastinate_jobs CASCADE")
+    told("ALTER TABLE procrastinate_jobs SET (autovacuum_enabled = false)")
     connector = lanes.connector().get_sync_connector()
     connector.open()
-    with connector.pool.connection() as connection:
-        yield connection
+    with connector.pool.connection() as opened:
+        yield opened
     connector.close()
+    told("ALTER TABLE procrastinate_jobs RESET (autovacuum_enabled)")
 
 
 def test_a_queue_that_was_empty_for_long_is_not_compared_with_itself(queue):
-    analyse("VACUUM ANALYZE")
+    told("VACUUM ANALYZE procrastinate_jobs")
     for _ in range(10):
         assert queue.execute(FETCH).fetchone() == (None,)
     queue.execute(FILL)
@@ -131,7 +134,7 @@ def test_a_queue_that_was_empty_for_long_is_not_compared_with_itself(queue):
 
 def test_a_queue_that_was_analysed_while_it_was_filled_is_not_compared_with_itself(queue):
     queue.execute(FILL)
-    analyse("ANALYZE")
+    told("ANALYZE procrastinate_jobs")  # as autovacuum does by itself
     queue.commit()
 
     assert 0 < rows_read_for_one_job(queue) < 10 * WAITING
@@ -140,16 +143,15 @@ def test_a_queue_that_was_analysed_while_it_was_filled_is_not_compared_with_itse
 def test_control_where_it_may_be_sorted_it_is_compared(queue):
     queue.execute("SET enable_sort = on")
     queue.execute(FILL)
-    analyse("ANALYZE")
+    told("ANALYZE procrastinate_jobs")  # as autovacuum does by itself
     queue.commit()
 
     assert rows_read_for_one_job(queue) > WAITING * WAITING / 2
 
 
-def analyse(how):
-    """As autovacuum does by itself."""
+def told(statement):
     with connection.cursor() as cursor:
-        cursor.execute(f"{how} procrastinate_jobs")
+        cursor.execute(statement)
 
 
 def rows_read_for_one_job(queue):
