@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,7 +13,9 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from marketplace.running import lanes
+from marketplace_embedded.process import until
 
+PATIENCE = 60.0  # seconds
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
 
 
@@ -53,13 +54,6 @@ def ends(task):
     return [*ProcrastinateJob.objects.filter(task_name=task).values_list("status", flat=True)]
 
 
-def until(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
-
-
 def test_a_job_that_is_rolled_back_defers_nothing():
     assert work("tests.undone") == []
 
@@ -84,10 +78,10 @@ def test_webhooks_that_hang_hold_up_nothing_else(tmp_path):
         app.configure_task("tests.hang", queue="webhooks").defer()
     with worker(flag) as process:
         try:
-            until(lambda: ends("tests.hang").count("doing") == 4)
+            assert until(lambda: ends("tests.hang").count("doing") == 4, PATIENCE)
             for _ in range(12):
                 app.configure_task("tests.done").defer()
-            until(lambda: ends("tests.follow_up") == ["succeeded"] * 12)
+            assert until(lambda: ends("tests.follow_up") == ["succeeded"] * 12, PATIENCE)
             assert ends("tests.hang").count("doing") == 4
             # What is under way may finish.
             process.send_signal(signal.SIGTERM)

@@ -82,13 +82,8 @@ def settings_that_do(argv: list[str]) -> Iterator[None]:
     except (ImproperlyConfigured, OperationalError) as error:
         if "--traceback" in argv:
             raise
-        said = f"PostgreSQL: {first_line(error)}" if isinstance(error, OperationalError) else str(error)
+        said = f"PostgreSQL: {servers.first_line(error)}" if isinstance(error, OperationalError) else str(error)
         raise CannotStartError(said) from error
-
-
-def first_line(error: BaseException) -> str:
-    """What PostgreSQL or its driver says, without where it was said."""
-    return str(error).strip().partition("\n")[0]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Commands of which several may be started at once, on several machines: one does it, and the others wait."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from zlib import crc32
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 
 
 @contextmanager
@@ -19,5 +19,6 @@ def one_at_a_time(what: str, database: str = DEFAULT_DB_ALIAS) -> Iterator[None]
     try:
         yield
     finally:
-        with connections[database].cursor() as cursor:
+        # A lost connection has lost its lock, too: what went wrong with it is told, and not that.
+        with suppress(OperationalError, InterfaceError), connections[database].cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [key])

@@ -110,6 +110,11 @@ def started(data: DataDir, absent: list[str]) -> Iterator[None]:
             stop_all(servers)
 
 
+def first_line(error: BaseException) -> str:
+    """What PostgreSQL or its driver says, without where it was said."""
+    return str(error).strip().partition("\n")[0]
+
+
 def placeholders(data: DataDir) -> None:
     """The environment of a command that needs no server: whatever is known, else values that lead nowhere."""
     fill_secrets(data.known_secrets())

@@ -5,8 +5,8 @@ the old state in between has kept it with a version that is not the present one 
 live in one server, so that either is lost with the other; with the server down all is read from the database. It may
 come back with all that it knew: so a writer that can't reach it answers when whatever was kept before is dead.
 
-What is asked for once is not kept: most questions with filters and cursors are, and a look for an answer that can't be
-there, and the keeping of one that nobody asks for, cost half as much again as the answer.
+What is asked for once is not kept: most questions with filters and cursors are, and to look for an answer that can't be
+there, and to keep one that nobody asks for, is a round trip each.
 """
 
 import time

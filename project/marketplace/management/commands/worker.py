@@ -6,10 +6,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException
 
-from marketplace.cli import first_line
 from marketplace.management.options import a_number
 from marketplace.running import cores
 from marketplace.running.lanes import SLOW, connector, work
+from marketplace.running.servers import first_line
 from marketplace.watching.start import around_jobs, start
 
 
