@@ -7,14 +7,18 @@ import sys
 from pathlib import Path
 
 from marketplace.running.system import NOT_PASSED_ON
+from marketplace_embedded.process import until
 
 MARKETPLACE = Path(sys.executable).with_name("marketplace")
 
 
+def outside():
+    """The environment without the servers and settings of this test run."""
+    return {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
+
+
 def demo(*arguments):
-    # Without the servers and settings of this test run.
-    env = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
-    return subprocess.run([MARKETPLACE, "demo", *arguments], capture_output=True, text=True, timeout=300, env=env)
+    return subprocess.run([MARKETPLACE, "demo", *arguments], capture_output=True, text=True, timeout=300, env=outside())
 
 
 def test_the_journey_is_played_to_its_end():
@@ -36,3 +40,19 @@ def test_what_does_not_answer_ends_it_with_an_error():
 
 def test_the_script_is_there():
     assert shutil.which(MARKETPLACE)
+
+
+def test_told_to_stop_it_leaves_nothing_behind(tmp_path):
+    done = subprocess.Popen(
+        [MARKETPLACE, "demo"],
+        env=outside() | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert until(lambda: [*tmp_path.glob("marketplace-*/run.json")] != [], 60)  # its system is starting, or runs
+    done.terminate()
+
+    assert done.communicate(timeout=60)[1].endswith("Interrupted.\n")
+    assert done.returncode == 130
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("marketplace-")] == []
