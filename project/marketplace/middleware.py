@@ -16,6 +16,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from marketplace_kit.exceptions import DomainError
 from marketplace_kit.problems import problem, refusal
 from marketplace_kit.ratelimits import READ, Meter
+from marketplace_kit.routing import NOTHING
 
 type Respond = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -73,7 +74,7 @@ def stream_edge(respond: Respond) -> Respond:
             response = refusal(request, error)
         meter.tell(response)
         response["X-Content-Type-Options"] = "nosniff"
-        response["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+        response["Content-Security-Policy"] = NOTHING
         return response
 
     return middleware

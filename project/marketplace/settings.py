@@ -1,6 +1,7 @@
 """Django's settings. Whatever differs between machines comes from the environment; `.env.example` lists it all."""
 
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -179,6 +180,9 @@ CACHALOT_FINAL_SQL_CHECK = True
 CACHALOT_INVALIDATE_RAW = False
 CACHALOT_QUERY_KEYGEN = "marketplace.query_keys.query_key"
 RATELIMIT_USE_CACHE = "limits"
+# Their defaults: what is in no settings Django looks for anew each time, which takes as long as the rest of a key.
+RATELIMIT_CACHE_PREFIX = "rl:"
+RATELIMIT_HASH_ALGORITHM = sha256
 RATELIMIT_ENABLE = flag("RATELIMIT_ENABLE", True)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -26,7 +26,7 @@ def bearer(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path_info.startswith(kit.API_PREFIX):
-            given = "Authorization" in request.headers
+            given = "HTTP_AUTHORIZATION" in request.META
             request.user = SimpleLazyObject(lambda: _resolve(request)) if given else AnonymousUser()  # type: ignore[assignment]
         return get_response(request)
 

@@ -1,10 +1,13 @@
 """The API object that a project makes one of."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
+from django.utils.functional import SimpleLazyObject
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
@@ -13,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from .exceptions import DomainError
 from .openapi import Document
 from .parsing import StrictParser
-from .paths import grouped
+from .paths import ByBeginning
 from .problems import install_error_handlers
 from .renderer import OrjsonRenderer
 from .routing import guard
@@ -42,7 +45,15 @@ class Api(NinjaAPI):
     @property
     def urls(self) -> tuple[list[URLResolver | URLPattern], str, str]:
         patterns, app_name, namespace = super().urls
-        return [*grouped(patterns)], app_name, namespace
+        return [ByBeginning(patterns)], app_name, namespace
+
+    def create_temporal_response(self, request: HttpRequest) -> HttpResponse:
+        # Made when somebody looks at it: who answers by himself never does.
+        return cast(HttpResponse, SimpleLazyObject(partial(super().create_temporal_response, request)))
+
+    def create_response(self, *args: Any, **options: Any) -> HttpResponse:
+        made = super().create_response(*args, **options)
+        return cast(HttpResponse, getattr(made, "_wrapped", made))  # what is lazy is slow to use
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return to_camel(operation.view_func.__name__)

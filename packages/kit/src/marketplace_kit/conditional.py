@@ -91,7 +91,7 @@ def _with_etag(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespon
         if request.method != "GET":
             return response
         # To be kept, but looked at again: a host's own word on it goes first.
-        is_private = bool(operation.auth_callbacks) or "Authorization" in request.headers
+        is_private = bool(operation.auth_callbacks) or "HTTP_AUTHORIZATION" in request.META
         response.setdefault("Cache-Control", "private, no-cache" if is_private else "no-cache")
         return _not_modified(response) if _has_it(request, response["ETag"]) else response
 

@@ -53,7 +53,7 @@ class _Queries:
 
 def request_id(request: HttpRequest) -> str:
     """The client's `X-Request-ID` where it is a decent one, else a new one."""
-    given = request.headers.get("X-Request-ID", "")
+    given = request.META.get("HTTP_X_REQUEST_ID", "")
     return given if _REQUEST_ID.fullmatch(given) else token_hex(16)
 
 

@@ -1,43 +1,36 @@
 """Finding the pattern of a path among many: Django tries one after the other, and an API has dozens."""
 
-import re
-from collections.abc import Iterator, Sequence
-from itertools import groupby
-from typing import Any
+from collections.abc import Sequence
+from itertools import takewhile
 
-from django.urls import URLPattern, URLResolver
+from django.urls import Resolver404, ResolverMatch, URLPattern, URLResolver
+from django.urls.resolvers import RoutePattern
 
-STEPS = 2  # of a path: a version, and whose it is, as in v1/services
-
-
-class Beginning:
-    """Stands before patterns that begin alike, as `include` does, but takes nothing away: they stay whole."""
-
-    regex = re.compile("")  # what `reverse` writes before them
-    converters: dict[str, Any] = {}
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def match(self, path: str) -> tuple[str, tuple[()], dict[str, Any]] | None:
-        return (path, (), {}) if path.startswith(self.text) else None
-
-    def check(self) -> list[Any]:
-        return []
-
-    def describe(self) -> str:
-        return f"'{self.text}'"
-
-    def __str__(self) -> str:
-        return ""
+STEPS = 2  # of a path that are looked at: a version, and whose it is, as in v1/services
 
 
-def grouped(patterns: Sequence[URLPattern | URLResolver]) -> Iterator[URLResolver]:
-    """The same patterns in the same order; those that begin alike are looked at for such paths only."""
-    for beginning, some in groupby(patterns, _beginning):
-        yield URLResolver(Beginning(beginning), [*some])  # type: ignore[arg-type]
+class ByBeginning(URLResolver):
+    """Patterns as `include` has them, in their order; tried are only those that begin as the path does."""
+
+    def __init__(self, patterns: Sequence[URLPattern | URLResolver]) -> None:
+        super().__init__(RoutePattern(""), [*patterns])
+        beginnings = [_beginning(pattern) for pattern in patterns]
+        self._some = {
+            steps: [pattern for pattern, its in zip(patterns, beginnings, strict=True) if steps[: len(its)] == its]
+            for steps in {(), *beginnings}
+        }
+
+    def resolve(self, path: str) -> ResolverMatch:
+        """Resolver404 where no pattern has the path."""
+        steps = tuple(path.split("/", STEPS)[:STEPS])
+        while steps not in self._some:
+            steps = steps[:-1]
+        for pattern in self._some[steps]:
+            if match := pattern.resolve(path):
+                return match
+        raise Resolver404({"tried": [[pattern] for pattern in self._some[steps]], "path": path})
 
 
-def _beginning(pattern: URLPattern | URLResolver) -> str:
+def _beginning(pattern: URLPattern | URLResolver) -> tuple[str, ...]:
     """The first steps of its paths, as far as they are no values."""
-    return "/".join(str(pattern.pattern).split("/")[:STEPS]).partition("<")[0]
+    return tuple(takewhile(lambda step: "<" not in step, str(pattern.pattern).split("/")[:STEPS]))

@@ -47,10 +47,10 @@ def cached_publicly[F: Callable[..., Any]](
         def kept(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
             if not conf.PUBLIC_CACHE_SECONDS or unless(request) or viewer_of(request) is not None:
                 return run(request, **kwargs)
-            question = _question(request)
-            if not asked.before(hash(question)):
+            # As it is written: to read the parameters takes longer than to compute a few answers twice.
+            if not asked.before(hash((request.path, request.META.get("QUERY_STRING")))):
                 return run(request, **kwargs)
-            return _kept(topic, question, lambda: run(request, **kwargs))
+            return _kept(topic, _question(request), lambda: run(request, **kwargs))
 
         return kept
 

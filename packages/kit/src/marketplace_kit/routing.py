@@ -16,6 +16,8 @@ from .problems import problem
 from .ratelimits import SAFE, Meter, name_of
 from .users import viewer_of
 
+NOTHING = "default-src 'none'; frame-ancestors 'none'"  # what a browser may load for an answer that is data
+
 
 class Router(ninja.Router):
     """Ninja's router, answering in camelCase."""
@@ -90,7 +92,7 @@ class Gate:
     def admit(self, request: HttpRequest, meter: Meter) -> None:
         """Count the request. RateLimited, ServiceUnavailable, and what resolving a bad token raises."""
         meter.by_address()
-        looks = self.looks_at_token and ("Authorization" in request.headers or "user" in meter.rates)
+        looks = self.looks_at_token and ("HTTP_AUTHORIZATION" in request.META or "user" in meter.rates)
         try:
             user = viewer_of(request) if looks else None
         except DomainError:
@@ -100,7 +102,7 @@ class Gate:
 
     def is_private(self, request: HttpRequest) -> bool:
         """Whether nobody but the caller may keep the answer."""
-        return self.is_write or bool(self.operation.auth_callbacks) or "Authorization" in request.headers
+        return self.is_write or bool(self.operation.auth_callbacks) or "HTTP_AUTHORIZATION" in request.META
 
 
 def guard(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -112,6 +114,7 @@ def guard(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBas
         meter = request.meter = Meter(request, gate.limit_name)  # type: ignore[attr-defined]
         response = gate.refusal(request, meter) or run(request, **kwargs)
         meter.tell(response)
+        response.setdefault("Content-Security-Policy", NOTHING)
         if gate.is_private(request):
             response.setdefault("Cache-Control", "no-store")
         return response

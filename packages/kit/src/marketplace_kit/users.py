@@ -43,7 +43,7 @@ def user_of(request: HttpRequest) -> AbstractBaseUser:
 def viewer_of(request: HttpRequest) -> AbstractBaseUser | None:
     """The signed-in user, or None for an anonymous request: `request.user`, or whom the operation's `auth` found."""
     for user in (getattr(request, "user", None), getattr(request, "auth", None)):
-        if isinstance(user, get_user_model()) and user.is_authenticated:
+        if getattr(user, "is_authenticated", False) and isinstance(user, get_user_model()):
             return user
     return None
 
