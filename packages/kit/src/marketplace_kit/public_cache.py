@@ -47,7 +47,7 @@ def cached_publicly[F: Callable[..., Any]](
         def kept(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
             if not conf.PUBLIC_CACHE_SECONDS or unless(request) or viewer_of(request) is not None:
                 return run(request, **kwargs)
-            # As it is written: to read the parameters takes longer than to compute a few answers twice.
+            # Unparsed: reading the parameters of every question costs more than computing a few answers twice.
             if not asked.before(hash((request.path, request.META.get("QUERY_STRING")))):
                 return run(request, **kwargs)
             return _kept(topic, _question(request), lambda: run(request, **kwargs))
