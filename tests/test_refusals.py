@@ -71,7 +71,7 @@ def test_of_two_that_do_it_at_once_one_waits(what, option):
         assert cursor.fetchone() == ("10s",)
 
 
-@pytest.mark.parametrize("option", ["--concurrency=0", "--webhooks=-1", "--webhooks=x"])
+@pytest.mark.parametrize("option", ["--concurrency=0", "--mails=0", "--webhooks=-1", "--webhooks=x"])
 def test_a_worker_that_would_do_nothing(option):
     with pytest.raises(CommandError, match="is not a number from 1 on"):
         call_command("worker", option)

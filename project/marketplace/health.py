@@ -1,17 +1,17 @@
 """`/api/health`: whether this process lives, and whether the parts it needs answer."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.http import HttpRequest
-from ninja import Status
 from pydantic import Field
 from redis.exceptions import RedisError
 
-from marketplace_kit.routing import Router, ignores_authorization, limited_as
+from marketplace_kit.exceptions import ServiceUnavailable
+from marketplace_kit.routing import Router, ignores_authorization, limited_as, refuses
 from marketplace_kit.schemas import Out
 from marketplace_media import storage
 from marketplace_media.exceptions import StorageUnavailable
@@ -29,8 +29,8 @@ class Health(Out):
 class Readiness(Out):
     """Each part that the process needs."""
 
-    status: Literal["ok", "unavailable"] = Field(description="Whether all parts answer.")
-    parts: dict[str, Literal["ok", "unavailable"]] = Field(description="By part: database, cache, storage.")
+    status: Literal["ok"] = Field(description="All parts answer.")
+    parts: dict[str, Literal["ok"]] = Field(description="By part: database, cache, storage.")
 
 
 def _database() -> None:
@@ -54,14 +54,16 @@ def get_liveness(request: HttpRequest) -> Health:
     return Health()
 
 
-@router.get("/ready", auth=None, response={200: Readiness, 503: Readiness})
+@router.get("/ready", auth=None, response=Readiness)
+@refuses(ServiceUnavailable)
 @ignores_authorization
 @limited_as(None)
-def get_readiness(request: HttpRequest) -> Status[Readiness]:
-    """Whether each part that it needs answers: 503 where one does not."""
+def get_readiness(request: HttpRequest) -> dict[str, Any]:
+    """Whether each part that it needs answers; where one does not, 503, and the problem's `parts` say which."""
     parts = {name: _state(name, ask) for name, ask in PARTS.items()}
-    well = set(parts.values()) == {"ok"}
-    return Status(200 if well else 503, Readiness(status="ok" if well else "unavailable", parts=parts))
+    if "unavailable" in parts.values():
+        raise ServiceUnavailable(parts=parts)
+    return {"status": "ok", "parts": parts}
 
 
 def _state(name: str, ask: Callable[[], object]) -> Literal["ok", "unavailable"]:

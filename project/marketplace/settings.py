@@ -312,6 +312,9 @@ KIT = {
         "sign_in": {"email": rate("SIGN_IN_EMAIL", "5/m"), "address": rate("SIGN_IN_ADDRESS", "20/m")},
         "register": {"address": rate("REGISTER", "10/h")},
         "password_reset": {"address": rate("PASSWORD_RESET", "10/h")},
+        # Of whoever has got hold of a token: to guess at the password behind it, to flood a mailbox.
+        "password_check": {"user": rate("PASSWORD_CHECK", "10/m")},
+        "email_resend": {"user": rate("EMAIL_RESEND", "10/h")},
         # By address where there is no user.
         "write": {"user": rate("WRITE", "120/m")},
         "read": {"user": rate("READ", "600/m")},

@@ -130,6 +130,11 @@ def pay_out_first(user: User, **_: Any) -> None:
     payouts.pay_out_all(user.pk)
 
 
+def close_services(user_id: UUID, **_: Any) -> None:
+    """Nobody can book whom staff has shut out."""
+    catalog.close_services(user_id)
+
+
 def withdraw_services(user_id: UUID, **_: Any) -> None:
     catalog.withdraw_services(user_id)
 
@@ -173,6 +178,7 @@ REACTIONS: tuple[tuple[Signal, Any], ...] = (
     (accounts.user_erasing, refuse_while_open),
     (accounts.user_erasing, pay_out_first),
     (accounts.profile_changed, show_profiles_anew),
+    (accounts.user_deactivated, close_services),
     (accounts.user_erased, withdraw_services),
     (accounts.user_erased, show_profiles_anew),
     (accounts.user_erased, forget_notifications),

@@ -9,7 +9,8 @@ from typing import Any
 from procrastinate import App, PsycopgConnector
 from procrastinate.contrib.django.utils import connector_params
 
-SLOW = "webhooks"  # the queue whose jobs wait, for seconds, for whatever a user names
+# The queues whose jobs wait, for seconds, for whatever a user names, or for a mail server.
+WEBHOOKS, MAIL = "webhooks", "mail"
 LOOK_EVERY = 1.0  # seconds, for jobs whose time has come; of those that are due at once the database tells
 
 

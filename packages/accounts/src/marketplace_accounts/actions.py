@@ -217,7 +217,7 @@ def change_password(user_id: UUID, session_id: UUID | None, current: str, new: s
     # Holds the row before its sessions, as signing in does.
     if not User.objects.filter(pk=user_id, password=user.password).update(password=hashed):
         raise WrongPassword("/currentPassword")  # it was changed meanwhile
-    Session.objects.of(user_id).others_than(session_id).end(EndReason.PASSWORD_CHANGED)
+    end_what_it_led_to(user_id, EndReason.PASSWORD_CHANGED, but=session_id)
     audit.record("password_changed", user_id=str(user_id))
 
 
@@ -227,6 +227,13 @@ def _user_with_password(user_id: UUID, password: str, pointer: str) -> User:
         audit.record_refusal("password_refused", user_id=str(user_id))
         raise WrongPassword(pointer)
     return user
+
+
+@action
+def end_what_it_led_to(user_id: UUID, reason: EndReason, *, but: UUID | None = None) -> None:
+    """End the sessions of a user whose password is another now, but for one, and the links to set another."""
+    OneTimeToken.objects.filter(user=user_id, purpose=Purpose.PASSWORD_RESET).use_up()
+    Session.objects.of(user_id).others_than(but).end(reason)
 
 
 @action
@@ -245,8 +252,7 @@ def reset_password(secret: str, password: str) -> None:
     hashed = make_password(password)
     _use_up(secret, Purpose.PASSWORD_RESET)
     User.objects.filter(pk=user.pk).update(password=hashed)
-    OneTimeToken.objects.filter(user=user, purpose=Purpose.PASSWORD_RESET).use_up()
-    Session.objects.of(user.pk).end(EndReason.PASSWORD_RESET)
+    end_what_it_led_to(user.pk, EndReason.PASSWORD_RESET)
     audit.record("password_reset", user_id=str(user.pk))
 
 
@@ -309,8 +315,12 @@ def update_profile(user_id: UUID, changes: dict[str, Any]) -> None:
 
 
 def _touch(user_id: UUID) -> None:
-    """Note that the user has changed; holds the row until the transaction ends."""
-    User.objects.filter(pk=user_id).update(updated_at=now())
+    """Note that the user has changed; holds the row until the transaction ends.
+
+    TokenNotValid where the user has just been erased or deactivated.
+    """
+    if not User.objects.active().filter(pk=user_id).update(updated_at=now()):
+        raise TokenNotValid
 
 
 def _tell_profile_changed(user_id: UUID) -> None:

@@ -15,8 +15,9 @@ from django.utils.safestring import SafeString
 from marketplace_kit import audit
 from marketplace_kit.admin_pages import CappedPaginator, ReadOnly, linked
 from marketplace_kit.clock import now
+from marketplace_kit.transactions import action
 
-from . import signals
+from . import actions, signals
 from .lifecycle import EndReason
 from .models import OneTimeToken, Profile, Session, User, email_key
 
@@ -25,11 +26,12 @@ RIGHTS = {"role", "is_active", "is_staff", "is_superuser", "groups", "user_permi
 
 
 class SetPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
-    """Ends the user's sessions, too."""
+    """Ends the user's sessions, too, and the links to set another password."""
 
+    @action
     def save(self, commit: bool = True) -> User:
         user: User = super().save(commit)
-        Session.objects.of(user.pk).end(EndReason.BY_STAFF)
+        actions.end_what_it_led_to(user.pk, EndReason.BY_STAFF)
         audit.record("password_set_by_staff", user_id=str(user.pk))
         return user
 
@@ -129,6 +131,8 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         changed = form.changed_data if change else ["created"]
         if not RIGHTS.union(["created"]).isdisjoint(changed):
             _record_rights(request, form.instance, changed)
+        if "is_active" in changed and not form.instance.is_active:
+            signals.user_deactivated.send(sender=User, user_id=form.instance.pk)
         signals.profile_changed.send(sender=User, user=User.objects.with_profile().get(pk=form.instance.pk))
 
 

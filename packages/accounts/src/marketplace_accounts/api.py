@@ -8,7 +8,7 @@ from ninja import Status
 
 from marketplace_kit.conditional import conditional, conditional_change
 from marketplace_kit.exceptions import NotFound, ServiceUnavailable
-from marketplace_kit.routing import Router, refuses, takes_upload
+from marketplace_kit.routing import Router, limited_as, refuses, takes_upload
 from marketplace_kit.uploads import TooLarge, read_one
 from marketplace_kit.users import user_of, viewer_of
 from marketplace_media.exceptions import NotAnImage, TooManyPixels
@@ -43,6 +43,7 @@ def change_me(request: HttpRequest, body: schemas.ChangeUser) -> User:
 
 
 @router.delete("/me", response={204: None})
+@limited_as("password_check")
 @refuses(WrongPassword)
 def erase_me(request: HttpRequest, body: schemas.EraseUser) -> Status[None]:
     """Erase your account: personal data goes, sessions end, the e-mail address is free again."""

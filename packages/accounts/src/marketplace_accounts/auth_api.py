@@ -112,6 +112,7 @@ def reset_password(request: HttpRequest, body: schemas.ResetPassword) -> Status[
 
 
 @router.post("/password/change", response={204: None})
+@limited_as("password_check")
 @refuses(WrongPassword, WeakPassword)
 def change_password(request: HttpRequest, body: schemas.ChangePassword) -> Status[None]:
     """Set a new password. Every other session of yours ends, this one goes on."""
@@ -130,6 +131,7 @@ def verify_email(request: HttpRequest, body: schemas.VerifyEmail) -> Status[None
 
 
 @router.post("/email/resend", response={202: None})
+@limited_as("email_resend")
 def resend_verification(request: HttpRequest) -> Status[None]:
     """Have the link that verifies your address mailed once more."""
     actions.resend_verification(User.objects.get(pk=user_of(request).pk))

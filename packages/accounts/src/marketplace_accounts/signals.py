@@ -4,6 +4,7 @@ from django.dispatch import Signal
 
 user_registered = Signal()  # user: User
 profile_changed = Signal()  # user: User, with its profile as it is now
+user_deactivated = Signal()  # user_id: UUID; by staff
 user_erased = Signal()  # user_id: UUID; the row is kept, without anything personal in it
 
 # Questions.

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 
-from marketplace_booking.actions import all_there
 from marketplace_booking.lifecycle import OPEN, BookingStatus, Party
 from marketplace_booking.models import Booking
 from marketplace_kit.clock import now
@@ -24,7 +23,7 @@ from marketplace_kit.ids import uuid7
 from marketplace_kit.jobs import defer
 from marketplace_kit.money import is_exact, percentage, rounded
 from marketplace_kit.transactions import action, lock_row
-from marketplace_kit.users import is_staff
+from marketplace_kit.users import hold_users, is_staff
 
 from . import ledger
 from .conf import conf
@@ -107,7 +106,7 @@ def _refuse_unpayable(user: AbstractBaseUser, booking: Booking) -> None:
         raise NotYourBookingToPay
     if Payment.objects.active().filter(booking=booking).exists():
         raise AlreadyPaid
-    if not booking.is_payable or not all_there(booking.customer_id, booking.provider_id):
+    if not booking.is_payable or not hold_users(booking.customer_id, booking.provider_id):
         raise BookingNotPayable
 
 

@@ -4,21 +4,19 @@ Locks are taken in one order: the provider (by scheduling), then the booking's r
 """
 
 from datetime import datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.dispatch import Signal
 
 from marketplace_catalog.models import Service
 from marketplace_kit.clock import instant, now
-from marketplace_kit.compiled import Compiled, Instances, Sql, Values
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.exporting import exported
 from marketplace_kit.inserting import insert
 from marketplace_kit.transactions import action, lock_row
+from marketplace_kit.users import hold_users
 from marketplace_scheduling import actions as scheduling
 from marketplace_scheduling.exceptions import StartOutOfReach
 from marketplace_scheduling.models import Reservation
@@ -50,7 +48,7 @@ def create_booking(customer: AbstractBaseUser, service: Service, start: datetime
     scheduling.lock_provider(service.provider_id)
     # Read again under the lock: what is agreed is what the service says now.
     service = offers.bookable(service.pk)
-    if not all_there(customer.pk, service.provider_id):
+    if not hold_users(customer.pk, service.provider_id):
         raise NotFound
     expires_at = None if service.auto_confirm else start
     reservation = scheduling.free(service.schedule, service.provider_id, start, expires_at=expires_at)
@@ -193,30 +191,6 @@ def remind(booking_id: UUID) -> bool:
 
 
 # --- who goes, and what is known of him ---
-
-
-def all_there(*user_ids: Any) -> bool:
-    """Whether these users are there and active, all of whom stay until the transaction ends.
-
-    An erasure that is under way is waited for, and a later one finds what this transaction writes. The foreign keys
-    would see to that at the commit only: Django's are deferred.
-    """
-    keys = {*user_ids}
-    rows = STAYING.rows(None, {"keys": [*keys]})
-    return len(rows) == len(keys) and all(_users().made(row).is_active for row in rows)
-
-
-def _staying(how: None, values: Values) -> Sql:
-    rows = _users().model._base_manager.filter(pk__any_of=values["keys"]).values_list(*_users().columns)
-    return Sql.of(rows).then("FOR KEY SHARE")
-
-
-@cache
-def _users() -> Instances[AbstractBaseUser]:
-    return Instances(get_user_model(), only=["is_active"])
-
-
-STAYING = Compiled(_staying, prepared=True)
 
 
 def refuse_open_bookings(user_id: Any) -> None:

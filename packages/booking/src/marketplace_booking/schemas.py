@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from marketplace_catalog.lifecycle import CancellationPolicy
 from marketplace_kit.pagination import PageParams
 from marketplace_kit.schemas import AmountOut, In, Instant, Out, Text500, Text2000
 from marketplace_kit.users import UserId
@@ -81,7 +82,7 @@ class Booking(Out):
     total_amount: AmountOut = Field(description="The price when it was booked.")
     currency: str = Field(description="ISO 4217 code.")
     notes: str = Field(description="For the provider.")
-    cancellation_policy: str = Field(description="The service's policy when it was booked.")
+    cancellation_policy: CancellationPolicy = Field(description="The service's policy when it was booked.")
     cancelled_by: Party | None = Field(description="Who called it off, or null.")
     cancellation_reason: str | None = Field(description="Why, or null.")
     created_at: datetime = Field(description="When it was booked.")

@@ -2,6 +2,8 @@
 
 from procrastinate.contrib.django import app
 
+from marketplace_kit.jobs import each
+
 from . import actions
 from .models import Booking
 
@@ -12,8 +14,8 @@ AT_ONCE = 500  # rows of one run; the rest is the next minute's
 @app.task(name="marketplace_booking.cancel_lapsed", queue="booking", queueing_lock="marketplace_booking.cancel_lapsed")
 def cancel_lapsed(timestamp: int) -> None:
     """Call off what nobody confirmed before its start."""
-    for booking_id in Booking.objects.lapsed().order_by("scheduled_at").values_list("pk", flat=True)[:AT_ONCE]:
-        actions.cancel_lapsed(booking_id)
+    lapsed = Booking.objects.lapsed().order_by("scheduled_at")
+    each(lapsed.values_list("pk", flat=True)[:AT_ONCE], actions.cancel_lapsed)
 
 
 @app.periodic(cron="* * * * *")
@@ -21,5 +23,4 @@ def cancel_lapsed(timestamp: int) -> None:
 def remind(timestamp: int) -> None:
     """Announce what is due within a day."""
     due = Booking.objects.to_be_reminded_of().order_by("scheduled_at")
-    for booking_id in due.values_list("pk", flat=True)[:AT_ONCE]:
-        actions.remind(booking_id)
+    each(due.values_list("pk", flat=True)[:AT_ONCE], actions.remind)

@@ -9,12 +9,13 @@ from django.db.models import F
 from django.dispatch import Signal
 
 from marketplace_kit.clock import now
-from marketplace_kit.exceptions import InvalidField, NotFound
+from marketplace_kit.exceptions import InvalidField, NotFound, Unauthenticated
 from marketplace_kit.exporting import exported
 from marketplace_kit.jobs import defer
 from marketplace_kit.money import rounded
 from marketplace_kit.public_cache import move_on
 from marketplace_kit.transactions import action, lock_row
+from marketplace_kit.users import hold_users
 from marketplace_media import actions as media
 from marketplace_media.lifecycle import FileKind
 from marketplace_media.models import File, Upload
@@ -56,8 +57,13 @@ def require_provider(user: AbstractBaseUser) -> None:
 
 @action
 def create_service(provider: AbstractBaseUser, fields: dict[str, Any]) -> Service:
-    """Offer a service. `fields` as in the contract, in Python names. ProviderRequired, InvalidField."""
+    """Offer a service. `fields` as in the contract, in Python names.
+
+    ProviderRequired, InvalidField; Unauthenticated where the provider has just been erased or deactivated.
+    """
     require_provider(provider)
+    if not hold_users(provider.pk):
+        raise Unauthenticated
     own, schedule = _split(fields)
     service = Service(provider_id=provider.pk, **_resolved(own))
     service.price = rounded(service.price, service.currency)
@@ -127,6 +133,15 @@ def withdraw_services(provider_id: Any) -> None:
         service.save(update_fields=["deleted_at", "updated_at"])
         _drop_files([service.pk])
         _announce(service_deleted, service)
+
+
+@action
+def close_services(provider_id: Any) -> None:
+    """Let nobody find or book the services of this provider until somebody makes them active again."""
+    for service in Service.objects.live().offered_by(provider_id).filter(is_active=True).select_for_update():
+        service.is_active, service.updated_at = False, now()
+        service.save(update_fields=["is_active", "updated_at"])
+        _announce(service_changed, service)
 
 
 @action

@@ -12,6 +12,7 @@ from marketplace_kit.pagination import Whole
 from marketplace_kit.renderer import answered, in_utc
 from marketplace_kit.routing import Router, refuses
 from marketplace_kit.users import user_of
+from marketplace_scheduling.exceptions import TooManyExceptions
 
 from . import actions, schemas
 from .exceptions import NotYourService
@@ -50,7 +51,7 @@ def list_availability_exceptions(request: HttpRequest, service_id: UUID) -> dict
 
 
 @router.put("/{service_id}/availability/exceptions/{date}", response=schemas.AvailabilityException)
-@refuses(NotYourService)
+@refuses(NotYourService, TooManyExceptions)
 def set_availability_exception(
     request: HttpRequest, service_id: UUID, date: schemas.Day, body: schemas.SetException
 ) -> Any:

@@ -3,7 +3,7 @@
 By name, because tasks call actions: an action that imported its task would close a circle.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -44,6 +44,19 @@ def defer_all(jobs: Iterable[Deferred], *, storing: Sequence[Model] = ()) -> Non
         insert(*storing, and_select=DEFER, values=[given])
     elif storing:
         insert(*storing)
+
+
+def each(keys: Iterable[Any], run: Callable[[Any], object]) -> None:
+    """Run it for each key; one that fails stops none of the others. At the end ExceptionGroup, where any did."""
+    failed: list[Exception] = []
+    for key in keys:
+        try:
+            run(key)
+        except Exception as error:
+            error.add_note(f"for {key}")
+            failed.append(error)
+    if failed:
+        raise ExceptionGroup("Some could not be done", failed)
 
 
 # procrastinate's own, prepared, and without the logs and copies of each job that it makes.

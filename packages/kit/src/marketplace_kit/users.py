@@ -1,5 +1,6 @@
 """The user of the project that we are in: whoever `AUTH_USER_MODEL` says, with whatever key it has."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.http import HttpRequest
 
+from .compiled import Compiled, Instances, Sql, Values
 from .exceptions import Unauthenticated
 
 
@@ -51,3 +53,41 @@ def viewer_of(request: HttpRequest) -> AbstractBaseUser | None:
 def is_staff(user: AbstractBaseUser | None) -> bool:
     """Whether the user is one of Django's staff."""
     return bool(getattr(user, "is_staff", False))
+
+
+# --- within an action ---
+
+
+def hold_users(*user_ids: Any) -> bool:
+    """Whether these users are there and active. All of them stay until the transaction ends.
+
+    An erasure that is under way is waited for, and a later one finds what this transaction writes. The foreign keys
+    would see to that at the commit only: Django's are deferred.
+    """
+    keys = {*user_ids}
+    rows = _STAYING.rows(None, {"keys": [*keys]})
+    return len(rows) == len(keys) and all(_instances().made(row).is_active for row in rows)
+
+
+def lock_user(user_id: Any) -> None:
+    """Let those who count what is a user's take turns until the transaction ends.
+
+    Rows that refer to the user may be written meanwhile. Unauthenticated where the user has just been erased or
+    deactivated.
+    """
+    user = get_user_model()._base_manager.select_for_update(no_key=True).filter(pk=user_id).first()
+    if user is None or not user.is_active:
+        raise Unauthenticated
+
+
+def _staying(how: None, values: Values) -> Sql:
+    rows = _instances().model._base_manager.filter(pk__any_of=values["keys"]).values_list(*_instances().columns)
+    return Sql.of(rows).then("FOR KEY SHARE")
+
+
+@cache
+def _instances() -> Instances[AbstractBaseUser]:
+    return Instances(get_user_model(), only=["is_active"])
+
+
+_STAYING = Compiled(_staying, prepared=True)

@@ -17,6 +17,7 @@ from marketplace_kit.jobs import defer
 from marketplace_kit.schemas import clean_line
 from marketplace_kit.transactions import action
 from marketplace_kit.uploads import TooLarge
+from marketplace_kit.users import lock_user
 
 from . import storage
 from .exceptions import NotADocument, NotAnImage, TooManyUploads, UploadMissing, WrongSize
@@ -135,6 +136,7 @@ def start_upload(owner_id: Any, target: Any, kind: FileKind, filename: str, cont
     if content_type not in CONTENT_TYPES[kind]:
         raise NotAnImage if kind == FileKind.IMAGE else NotADocument
     _require_size(kind, size)
+    lock_user(owner_id)
     if Upload.objects.open().filter(owner=owner_id).count() >= MAX_OPEN_UPLOADS:
         raise TooManyUploads
     upload_id = uuid7()

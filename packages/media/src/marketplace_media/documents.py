@@ -3,10 +3,10 @@
 import subprocess
 import sys
 from pathlib import Path
-from threading import BoundedSemaphore
 
 import structlog
 
+from .crowding import AtOnce
 from .exceptions import NotADocument
 from .pdf import ACTIVE, ENCRYPTED, FINE, UNREADABLE
 
@@ -20,7 +20,7 @@ REASONS = {
     ACTIVE: "PDFs with scripts, programs to start, or films are not taken.",
 }
 # Each is a process with up to a gigabyte.
-_at_once = BoundedSemaphore(2)
+_at_once = AtOnce(2)
 
 
 def check(content: bytes) -> None:
@@ -34,7 +34,7 @@ def check(content: bytes) -> None:
 
 def _looked_into(content: bytes) -> int:
     """What the reader said."""
-    with _at_once:
+    with _at_once.turn():
         try:
             done = subprocess.run(  # noqa: S603  (our own interpreter and file)
                 [sys.executable, "-I", *READER],

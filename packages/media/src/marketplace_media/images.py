@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from threading import BoundedSemaphore
 from typing import Any
 
 from PIL import Image, ImageOps
 
+from .crowding import AtOnce
 from .exceptions import NotAnImage, TooManyPixels
 from .lifecycle import FORMATS, MAX_PIXELS, THUMBNAILS
 
@@ -21,7 +21,7 @@ START_OF_SCAN = b"\xff\xda"
 # A progressive JPEG has about ten, and so has each small one within it. Each runs over all pixels, and takes ten bytes.
 MAX_SCANS = 100
 # A picture of 50 megapixels is 200 MB, and takes up to a gigabyte on its way.
-_at_once = BoundedSemaphore(2)
+_at_once = AtOnce(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def clean(content: bytes) -> Picture:
 
     NotAnImage where it is no still JPEG, PNG or WebP that decodes; TooManyPixels, before it is decoded.
     """
-    with _at_once, _refusing():
+    with _at_once.turn(), _refusing():
         return _encoded(*_decoded(content))
 
 
@@ -56,7 +56,7 @@ def _decoded(content: bytes) -> tuple[Image.Image, str]:
 def thumbnails(content: bytes) -> dict[str, Picture]:
     """A clean picture made small, by the names in THUMBNAILS. It is never made larger than it is."""
     made = {}
-    with _at_once, _refusing(), _opened(content) as image:
+    with _at_once.turn(), _refusing(), _opened(content) as image:
         for name, pixels in sorted(THUMBNAILS.items(), key=lambda item: -item[1]):
             image.thumbnail((pixels, pixels))  # the smaller one of the larger one
             made[name] = _encoded(image, "WEBP")

@@ -30,6 +30,4 @@ def send(user_id: Any) -> None:
 @lru_cache
 def _client(url: str) -> Redis:
     # One more try at once: the pool's connection may be one from before a restart of Valkey.
-    return Redis.from_url(
-        url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 1), retry_on_error=[ConnectionError]
-    )
+    return Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 1))

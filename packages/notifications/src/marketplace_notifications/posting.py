@@ -90,7 +90,7 @@ def _retry_after(headers: Iterable[tuple[bytes, bytes]]) -> timedelta | None:
         return timedelta(seconds=int(value[:9]))
     try:
         return max(email.utils.parsedate_to_datetime(value) - now(), timedelta(0))
-    except (ValueError, TypeError):  # TypeError: a date without a zone
+    except (ValueError, TypeError, OverflowError):  # TypeError: a date without a zone
         return None
 
 

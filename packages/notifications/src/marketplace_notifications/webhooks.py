@@ -5,12 +5,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.contrib.auth import get_user_model
-
 from marketplace_kit import audit
 from marketplace_kit.clock import now
 from marketplace_kit.jobs import Deferred, defer_all
 from marketplace_kit.transactions import action, lock_row
+from marketplace_kit.users import lock_user
 from marketplace_kit.webhooks import new_secret
 
 from .conf import conf
@@ -23,9 +22,11 @@ MOST_SECRETS = 5  # that sign at once: whoever exchanges his more often in a day
 
 @action
 def create_webhook(user_id: Any, url: str, types: Sequence[str] | None) -> WebhookEndpoint:
-    """Tell the user at this URL too, of these types; None: of all. Its `secret` is set. Raises TooManyWebhooks."""
-    # One after the other, so that the limit holds; keys that refer to the user may be written meanwhile.
-    get_user_model()._base_manager.select_for_update(no_key=True).get(pk=user_id)
+    """Tell the user at this URL too, of these types; None: of all. Its `secret` is set.
+
+    TooManyWebhooks; Unauthenticated where the user has just been erased or deactivated.
+    """
+    lock_user(user_id)
     if WebhookEndpoint.objects.of(user_id).count() >= conf.WEBHOOK_ENDPOINTS:
         raise TooManyWebhooks
     endpoint = WebhookEndpoint.objects.create(user_id=user_id, url=url, types=None if types is None else list(types))

@@ -10,7 +10,6 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connection
 from django.db.models import Q
 
-from marketplace_booking.actions import all_there
 from marketplace_booking.lifecycle import BookingStatus, Party
 from marketplace_booking.models import Booking
 from marketplace_catalog import actions as catalog
@@ -18,6 +17,7 @@ from marketplace_kit.clock import now
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.exporting import exported
 from marketplace_kit.transactions import action, lock_row
+from marketplace_kit.users import hold_users
 
 from .exceptions import AlreadyReviewed, NotCompleted, NotYoursToAnswer, NotYoursToReview
 from .models import Review
@@ -153,6 +153,6 @@ def _hold(writer_id: Any, other_id: Any) -> None:
     Before the service's row is locked, as an erasure locks the provider and then his services. The foreign keys would
     wait for it behind that row, at the commit.
     """
-    all_there(other_id)  # whether he is or not
-    if not all_there(writer_id):
+    hold_users(other_id)  # whether he is or not
+    if not hold_users(writer_id):
         raise NotFound

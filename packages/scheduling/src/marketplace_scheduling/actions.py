@@ -19,15 +19,16 @@ from marketplace_kit import clock
 from marketplace_kit.compiled import prepared_cursor
 from marketplace_kit.exceptions import InvalidField
 from marketplace_kit.inserting import insert_if_free
-from marketplace_kit.transactions import action, sqlstate
+from marketplace_kit.transactions import action, lock_row, sqlstate
 
 from . import slots
-from .exceptions import InvalidWindows, ReservationLapsed, SlotUnavailable, StartOutOfReach
+from .exceptions import InvalidWindows, ReservationLapsed, SlotUnavailable, StartOutOfReach, TooManyExceptions
+from .lifecycle import MAX_EXCEPTIONS
 from .models import Reservation, Schedule, ScheduleException, UserId
 from .slots import Rules, Span
 
 LOCK = "SELECT pg_advisory_xact_lock(%s)"
-OVERLAPS = {"23P01", "40P01"}  # exclusion_violation; deadlock_detected, in which two that overlap may end
+OVERLAP = "23P01"  # exclusion_violation
 
 
 def lock_provider(provider_id: UserId) -> None:
@@ -137,9 +138,15 @@ def change_schedule(schedule: Schedule, **changes: Any) -> Schedule:
 
 @action
 def set_exception(schedule: Schedule, day: date, windows: Sequence[str]) -> ScheduleException:
-    """Let `windows` be the hours of this local date, none to close it. Raises InvalidField (422 at `/windows/…`)."""
+    """Let `windows` be the hours of this local date, none to close it.
+
+    Raises InvalidField (422 at `/windows/…`) and TooManyExceptions (409).
+    """
     with _faults_below("/windows"):
         slots.parse_hours(windows)
+    lock_row(Schedule.objects.all(), schedule.pk)
+    if schedule.exceptions.exclude(date=day).count() >= MAX_EXCEPTIONS:
+        raise TooManyExceptions
     exception = ScheduleException(schedule=schedule, date=day, windows=list(windows))
     ScheduleException.objects.bulk_create(
         [exception], update_conflicts=True, unique_fields=["schedule", "date"], update_fields=["windows"]
@@ -197,7 +204,7 @@ def _overlap_refused() -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        if sqlstate(error) in OVERLAPS:
+        if sqlstate(error) == OVERLAP:
             raise SlotUnavailable from error
         raise
 

@@ -19,6 +19,13 @@ class ReservationLapsed(DomainError):
     code = "too_late"
 
 
+class TooManyExceptions(DomainError):
+    """There are exceptions for too many dates. Delete those that are over."""
+
+    status = 409
+    code = "too_many_exceptions"
+
+
 class StartOutOfReach(InvalidField):
     """A value is not acceptable."""
 

@@ -19,8 +19,8 @@ class BookQuerySet[M: "Book"](models.QuerySet[M]):
     def settle_as(self, key: str, outcome: Outcome) -> None:
         """The same, but to this end."""
         pending = self.filter(pk=key, outcome=Outcome.PENDING)
-        failure_code = Coalesce("failure_code", models.Value("card_declined"))
-        pending.update(outcome=outcome, in_the_end=outcome, failure_code=failure_code, settled_at=now())
+        code = Coalesce("failure_code", models.Value("card_declined")) if outcome is Outcome.FAILED else None
+        pending.update(outcome=outcome, in_the_end=outcome, failure_code=code, settled_at=now())
 
     def moved(self) -> Self:
         """Those whose money moved."""
