@@ -22,7 +22,7 @@ from tests import backoffice
 from marketplace_accounts.models import Profile, User
 from marketplace_accounts.testing import make_user
 from marketplace_billing.models import Payment, Posting
-from marketplace_catalog.models import Category
+from marketplace_catalog.models import Category, Service
 from marketplace_kit.models import IdempotencyKey
 from marketplace_notifications.models import StreamTicket, WebhookSecret
 from marketplace_reviews.models import Review
@@ -162,6 +162,68 @@ def test_what_is_no_form_takes_no_form(world, boss):
         assert refused == forms.keys() - allowed, name_of(model)
         if "add" in allowed:
             assert seen(boss, address(model, "add")).status_code == 200
+
+
+@pytest.mark.parametrize("model", BY_HAND, ids=lambda model: model.__name__)
+def test_a_form_that_nobody_changed_is_saved(world, boss, model):
+    for row in model.objects.all():
+        form = address(model, "change", row.pk)
+        answer = boss.post(form, as_posted(boss.get(form)))
+        assert answer.status_code == 302, errors_of(answer)
+
+
+def test_rows_are_added_by_hand(world, boss):
+    password = "a passphrase that nobody guesses"
+    user = {"email": "new@example.com", "role": "provider", "usable_password": "true"}
+    forms = {
+        User: user | {"password1": password, "password2": password},
+        Category: {"slug": "new", "name": "New", "parent": "", "position": "0"},
+        Group: {"name": "New"},
+    }
+    for model, form in forms.items():
+        answer = boss.post(address(model, "add"), form)
+        assert answer.status_code == 302, errors_of(answer)
+    assert {model for model, pages in BY_HAND.items() if "add" in pages} == forms.keys()
+
+
+def test_whom_staff_shuts_out_offers_nothing(world, boss):
+    provider = world.payments["succeeded"].booking.provider
+    form = address(User, "change", provider.pk)
+    asked = as_posted(boss.get(form))
+    del asked["is_active"]
+
+    assert boss.post(form, asked).status_code == 302
+    assert not User.objects.get(pk=provider.pk).is_active
+    assert not Service.objects.listed().offered_by(provider.pk).exists()
+
+
+def as_posted(page):
+    """What a browser sends of a page's form, with nothing changed."""
+    inlines = page.context["inline_admin_formsets"]
+    forms = [page.context["adminform"].form, *(form for inline in inlines for form in inline.formset.forms)]
+    fields = [field for form in [*forms, *(inline.formset.management_form for inline in inlines)] for field in form]
+    values = {field.html_name: field.value() for field in fields}
+    return {name: value for name, value in values.items() if value is not None and value is not False}
+
+
+def errors_of(page):
+    return page.context and page.context["errors"]
+
+
+@pytest.mark.parametrize("model", [IdempotencyKey, Payment], ids=lambda model: model.__name__)
+def test_an_address_that_means_nothing_is_no_failure(boss, model):
+    for path in (
+        address(model, "change", "%00"),
+        address(model, "change", "x" * 300),
+        address(model, "history", "%00"),
+    ):
+        assert boss.get(path).status_code in (302, 400, 404), path
+
+
+def test_a_filter_for_what_there_is_not_is_no_failure(boss):
+    jobs = reverse("admin:procrastinate_procrastinatejob_changelist")
+
+    assert boss.get(jobs, {"status__exact": "foo"}).status_code == 400
 
 
 def test_no_page_needs_what_its_policy_forbids(world, boss):

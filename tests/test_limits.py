@@ -65,6 +65,8 @@ def test_the_rates_are_those_of_the_contract(settings):
         "sign_in": {"email": "5/m", "address": "20/m"},
         "register": {"address": "10/h"},
         "password_reset": {"address": "10/h"},
+        "password_check": {"user": "10/m"},
+        "email_resend": {"user": "10/h"},
         "write": {"user": "120/m"},
         "read": {"user": "600/m"},
     }
@@ -126,6 +128,35 @@ def test_registrations_and_resets_of_one_address(client, paths):
 
     assert [answer.status_code for answer in answers] == [422] * 10 + [429]
     assert answers[0]["RateLimit-Policy"] == '"address";q=10;w=3600'
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("limited")
+@pytest.mark.parametrize(
+    ("method", "path", "body", "rate"),
+    [
+        ("post", "/api/v1/auth/password/change", {"currentPassword": "guessed", "newPassword": PASSWORD}, (10, 60)),
+        ("delete", "/api/v1/users/me", {"password": "guessed"}, (10, 60)),
+        ("post", "/api/v1/auth/email/resend", None, (10, 3600)),
+    ],
+)
+def test_who_has_a_token_neither_guesses_passwords_nor_floods_mailboxes(client, method, path, body, rate):
+    quota, seconds = rate
+    users = []
+
+    def ask(_=None):
+        return getattr(client, method)(path, body, headers={"Authorization": users[-1]})
+
+    def somebody(_):
+        users.append(bearer(make_user(password=PASSWORD)))
+        return ask()
+
+    _, first = beginning(somebody)
+    answers = [first, *(ask() for _ in range(quota))]
+
+    assert first["RateLimit-Policy"] == f'"user";q={quota};w={seconds}'
+    assert {answer.status_code for answer in answers[:-1]} < {202, 422}
+    assert answers[-1].status_code == 429
 
 
 @pytest.mark.django_db

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from marketplace.wiring import REACTIONS
+from marketplace_accounts import signals as accounts
 from marketplace_accounts.models import User
 from marketplace_billing import actions as billing
 from marketplace_billing.exceptions import CardDeclined
@@ -55,6 +56,15 @@ def test_a_new_booking_is_told_to_its_provider(people):
     service = make_service(people["provider"])
 
     assert told_by(people, lambda: make_booking(people["customer"], service)) == [("provider", "booking.created")]
+
+
+def test_one_that_needs_no_confirmation_to_both(people):
+    service = make_service(people["provider"], auto_confirm=True)
+
+    told = told_by(people, lambda: make_booking(people["customer"], service))
+
+    assert told == [("provider", "booking.created"), ("customer", "booking.confirmed")]
+    assert all("calendar" in known for known in Notification.objects.values_list("context", flat=True))
 
 
 def test_a_confirmed_and_a_completed_one_to_its_customer(people, booking):
@@ -123,6 +133,18 @@ def test_a_refund_to_its_customer(people, booking):
     assert told == [("provider", "booking.cancelled"), ("customer", "refund.succeeded")]
 
 
+def test_who_has_left_is_told_of_no_refund(people):
+    booking = make_completed_booking(people["customer"], make_service(people["provider"]))
+    payment = billing.pay(people["customer"], booking, "mock_success")
+    User.objects.filter(pk=people["customer"].pk).update(is_active=False, erased_at=clock.now())
+
+    told = told_by(people, lambda: billing.refund(people["provider"], payment, None, None))
+
+    assert told == []
+    payment.refresh_from_db()
+    assert payment.status == "refunded"
+
+
 def test_a_review_to_its_provider(people):
     done = make_completed_booking(people["customer"], make_service(people["provider"]))
     run_jobs()
@@ -140,7 +162,7 @@ def test_a_review_to_its_provider(people):
 
 def test_who_has_left_is_told_of_no_review(people):
     done = make_completed_booking(people["customer"], make_service(people["provider"]))
-    User.objects.filter(pk=people["provider"].pk).update(is_active=False)
+    User.objects.filter(pk=people["provider"].pk).update(is_active=False, erased_at=clock.now())
 
     assert told_by(people, lambda: reviews.create_review(people["customer"], done, 4)) == []
     assert Review.objects.count() == 1
@@ -198,6 +220,18 @@ def test_nobody_leaves_with_open_bookings_and_services_go_with_their_provider(pe
     user_erased.send(sender=User, user_id=people["provider"].pk)
 
     assert not Service.objects.live().exists()
+
+
+def test_whom_staff_has_shut_out_nobody_can_book(people):
+    service = make_service(people["provider"])
+    accounts.user_deactivated.send(sender=User, user_id=people["provider"].pk)
+
+    service.refresh_from_db()
+    assert not service.is_active
+    assert service.explain(a_start()) == ["inactive"]
+    assert not Service.objects.listed().exists()
+    with pytest.raises(NotFound):
+        make_booking(people["customer"], service)
 
 
 def test_what_a_client_was_told_under_its_keys_goes_with_its_user(people):

@@ -9,7 +9,8 @@ from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest
+from django.db import DataError
+from django.http import HttpRequest, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 
@@ -48,7 +49,11 @@ class AdminAuthenticationMiddleware(_AdminOnly, AuthenticationMiddleware):
 
 
 class AdminMessageMiddleware(_AdminOnly, MessageMiddleware):
-    pass
+    """And the admin's last resort: a value in an address that no column can hold is a bad request, not a failure."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        holds_nul = isinstance(error, ValueError) and "NUL" in str(error)
+        return HttpResponseBadRequest() if isinstance(error, DataError) or holds_nul else None
 
 
 def cors(respond: Respond) -> Respond:

@@ -17,7 +17,8 @@ def query_key(compiler: Any) -> str:
     And, before anything else, for one of another table than those that are cached: to see by its SQL that nothing is
     to be had, as django-cachalot does, takes as long as building the SQL does.
     """
-    if compiler.query.get_meta().db_table not in settings.CACHALOT_ONLY_CACHABLE_TABLES:
+    model = compiler.query.model  # None where Django asks the database whether a row meets a constraint
+    if model is None or model._meta.db_table not in settings.CACHALOT_ONLY_CACHABLE_TABLES:
         raise UncachableQuery
     _, parameters = compiler.as_sql()
     if any(isinstance(value, SHORTENED) for value in parameters):

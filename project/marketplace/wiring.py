@@ -43,9 +43,12 @@ def may_see(caller: User, user: User) -> bool:
 
 
 def tell_created(booking: Booking, **_: Any) -> None:
-    """The provider; one that needs no confirmation goes into his calendar at once."""
-    known = facts.for_calendars(booking) if booking.status == BookingStatus.CONFIRMED else {}
+    """The provider; of one that needs no confirmation the customer, too, and it goes into their calendars at once."""
+    is_agreed = booking.status == BookingStatus.CONFIRMED
+    known = facts.for_calendars(booking) if is_agreed else {}
     notify(booking.provider_id, "booking.created", _about(booking), facts.of_booking(booking) | known)
+    if is_agreed:
+        tell_confirmed(booking)
 
 
 def tell_confirmed(booking: Booking, **_: Any) -> None:
@@ -96,7 +99,10 @@ def tell_not_paid(payment: Payment, **_: Any) -> None:
 
 
 def tell_refunded(refund: Refund, **_: Any) -> None:
+    """The customer, unless they have left."""
     payment = refund.payment
+    if _has_left(payment.customer_id):
+        return
     about = {"refundId": str(refund.pk), "paymentId": str(payment.pk), "bookingId": str(payment.booking_id)}
     notify(payment.customer_id, "refund.succeeded", about, facts.of_refund(refund))
 
@@ -109,14 +115,19 @@ def tell_paid_out(payout: Payout, **_: Any) -> None:
 
 
 def tell_reviewed(review: Review, **_: Any) -> None:
-    """The provider, unless he has left. Of the author's words nothing is kept here: they would outlive him."""
+    """The provider, unless they have left. Of the author's words nothing is kept here, where nobody erases them."""
     provider_id = review.booking.provider_id
-    if User.objects.active().filter(pk=provider_id).exists():
+    if not _has_left(provider_id):
         about = {"reviewId": str(review.pk), **_about(review.booking)}
         notify(provider_id, "review.created", about, facts.of_booking(review.booking) | {"rating": review.rating})
 
 
 # --- leaving, and taking one's data along ---
+
+
+def _has_left(user_id: UUID) -> bool:
+    """Whether the account was erased. Nothing is written about such a user any more: nobody would erase it."""
+    return User.objects.filter(pk=user_id).exclude(erased_at=None).exists()
 
 
 def refuse_while_open(user: User, **_: Any) -> None:

@@ -14,9 +14,12 @@ from django.db import DataError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from marketplace_accounts import checks
+from marketplace_accounts import actions, checks, signals
+from marketplace_accounts.exceptions import InvalidToken
+from marketplace_accounts.lifecycle import Purpose
 from marketplace_accounts.models import Session, User
 from marketplace_accounts.testing import PASSWORD, make_session, make_user
+from marketplace_kit.ids import uuid7
 
 pytestmark = pytest.mark.django_db
 USERS = "/admin/marketplace_accounts/user/"
@@ -81,22 +84,35 @@ def test_a_user_is_deactivated(browser: Client) -> None:
         "profile-0-user": str(user.pk),
     }
     form |= {"profile-0-first_name": "Grace"}
+    told = []
+
+    def hear(user_id: Any, **_: Any) -> None:
+        told.append(user_id)
+
+    signals.user_deactivated.connect(hear)
+    assert browser.post(f"{USERS}{user.pk}/change/", form | {"is_active": "on"}).status_code == 302
+    assert told == []
     response = browser.post(f"{USERS}{user.pk}/change/", form)
+    signals.user_deactivated.disconnect(hear)
     assert response.status_code == 302, response.content.decode()
     user = User.objects.get(pk=user.pk)
     assert (user.is_active, user.profile.first_name) == (False, "Grace")
+    assert told == [user.pk]
     assert Session.objects.ended_among([session.pk]) == {session.pk}
 
 
 def test_a_new_password_ends_the_sessions(browser: Client) -> None:
     user = make_user("ada@example.com", PASSWORD)
     session = make_session(user)[0]
+    link = actions.make_secret(uuid7(), user, Purpose.PASSWORD_RESET)
     new = "another long passphrase"
     form = {"usable_password": "true", "password1": new, "password2": new, "set-password": "x"}
     assert browser.post(f"{USERS}{user.pk}/password/", form).status_code == 302
     user.refresh_from_db()
     assert user.check_password(new)
     assert Session.objects.ended_among([session.pk]) == {session.pk}
+    with pytest.raises(InvalidToken):
+        actions.reset_password(link, PASSWORD)
 
 
 def test_sessions_are_ended(browser: Client) -> None:

@@ -292,6 +292,14 @@ def test_a_reset_uses_up_all_links(client: JsonClient, user: User) -> None:
     assert client.post("/api/auth/password/reset", {"token": tokens[0], "password": NEW}).status_code == 400
 
 
+def test_a_password_that_is_changed_uses_up_all_links(client: JsonClient, user: User) -> None:
+    client.post("/api/auth/password/forgot", {"email": user.email})
+    token = link_token()
+    body = {"currentPassword": PASSWORD, "newPassword": NEW}
+    assert client.post("/api/auth/password/change", body, **auth(make_session(user)[1].access)).status_code == 204
+    assert client.post("/api/auth/password/reset", {"token": token, "password": NEW}).status_code == 400
+
+
 def test_a_link_expires(client: JsonClient, user: User) -> None:
     client.post("/api/auth/password/forgot", {"email": user.email})
     token = link_token()

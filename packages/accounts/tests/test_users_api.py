@@ -8,12 +8,15 @@ from uuid import uuid4
 
 import pytest
 from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.dispatch import Signal
 from django.test import override_settings
 
-from marketplace_accounts import personal_data, signals
+from marketplace_accounts import actions, personal_data, signals
+from marketplace_accounts.exceptions import TokenNotValid
 from marketplace_accounts.models import OneTimeToken, Profile, Session, User
 from marketplace_accounts.testing import PASSWORD, bearer, make_provider, make_session, make_user
+from marketplace_kit.clock import now
 from marketplace_kit.exceptions import DomainError
 from marketplace_kit.testing import JsonClient, run_jobs
 from marketplace_media.models import File
@@ -259,3 +262,19 @@ def test_an_erased_providers_profile_is_gone(client: JsonClient) -> None:
     provider = make_provider(password=PASSWORD)
     assert signed_in(provider).delete("/api/users/me", {"password": PASSWORD}).status_code == 204
     assert client.get(f"/api/users/{provider.pk}").status_code == 404
+
+
+@pytest.mark.parametrize("shut_out", [{"is_active": False}, {"is_active": False, "erased_at": now()}])
+def test_what_was_under_way_when_a_user_went_writes_nothing(user: User, shut_out: dict[str, Any]) -> None:
+    """The token was looked at before; the row is looked at once more, by whoever writes."""
+    User.objects.filter(pk=user.pk).update(**shut_out)
+
+    for write in (
+        lambda: actions.update_profile(user.pk, {"phone": "+49 30 901820"}),
+        lambda: actions.remove_avatar(user.pk),
+        lambda: actions.set_avatar(user.pk, SimpleUploadedFile("a.png", make_image_bytes())),
+    ):
+        with pytest.raises(TokenNotValid):
+            write()
+    assert Profile.objects.get(user=user).phone == ""
+    assert not File.objects.exists()

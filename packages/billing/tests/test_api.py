@@ -90,7 +90,7 @@ def test_nobody_is_paid_who_has_left(provider, customer, sign_in, monkeypatch):
     bookings.confirm_booking(provider, booking)
     with clock.frozen(booking.scheduled_at):
         bookings.complete_booking(provider, booking)
-    monkeypatch.setattr(actions, "all_there", lambda *user_ids: provider.pk not in user_ids)
+    monkeypatch.setattr(actions, "hold_users", lambda *user_ids: provider.pk not in user_ids)
 
     answer = sign_in(customer).post("/api/payments", body_of(booking))
 

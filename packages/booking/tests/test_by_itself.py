@@ -53,6 +53,27 @@ def test_a_pending_booking_is_called_off_at_its_start(provider, customer, heard)
     assert Booking.objects.get(pk=confirmed.pk).status == "confirmed"
 
 
+def test_one_that_fails_stops_no_other(provider, customer):
+    service = make_service(provider)
+    bookings = [make_booking(customer, service, a_start(timedelta(days=days))) for days in (2, 3, 4)]
+
+    def fail(booking, **_):
+        if booking.pk == bookings[0].pk:
+            raise RuntimeError("no")
+
+    booking_cancelled.connect(fail)
+    try:
+        with clock.frozen(bookings[-1].scheduled_at), pytest.raises(ExceptionGroup) as failed:
+            tasks.cancel_lapsed(0)
+    finally:
+        booking_cancelled.disconnect(fail)
+
+    statuses = dict(Booking.objects.values_list("pk", "status"))
+    assert [statuses[booking.pk] for booking in bookings] == ["pending", "cancelled", "cancelled"]
+    [error] = failed.value.exceptions
+    assert error.__notes__ == [f"for {bookings[0].pk}"]
+
+
 def test_from_its_start_on_it_blocks_nothing_even_before_that(provider, customer):
     service = make_service(provider, slot_interval=30, duration=60)
     pending = make_booking(customer, service)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from marketplace_booking import actions, offers
+from marketplace_booking import offers
 from marketplace_catalog.models import Service
 from marketplace_catalog.testing import make_service
 from marketplace_kit.clock import now
@@ -76,19 +76,12 @@ def test_what_is_not_there_is_not_found(people):
             look(*given)
 
 
-def test_whoever_is_gone_is_not_there(provider, customer):
-    assert actions.all_there(provider.pk, customer.pk)
-    assert actions.all_there(provider.pk, provider.pk)
-    assert not actions.all_there(provider.pk, 0)
-
-
 def test_all_of_them_are_compiled(people, provider):
     service = make_service(provider)
     for user in people.values():
         offers.visible(user, service.pk)
     offers.bookable(service.pk)
-    actions.all_there(provider.pk)
 
-    plans = [plan for query in (offers.VISIBLE, offers.BOOKABLE, actions.STAYING) for plan in query.plans.values()]
-    assert len(plans) == 4
+    plans = [plan for query in (offers.VISIBLE, offers.BOOKABLE) for plan in query.plans.values()]
+    assert len(plans) == 3
     assert all(plans)

@@ -96,16 +96,18 @@ def erasable(person):
 
 def test_nobody_is_erased_while_he_is_booked(provider, customer):
     """Who erases locks the row FOR UPDATE, waits, and then finds the booking."""
+    service = make_service(provider)
     with transaction.atomic():
-        make_booking(customer, make_service(provider))
+        make_booking(customer, service)
         assert [erasable(person) for person in (provider, customer)] == [False, False]
     assert erasable(provider)
 
 
 def test_control_the_foreign_keys_would_let_it_happen(provider, customer, monkeypatch):
-    monkeypatch.setattr(actions, "all_there", lambda *user_ids: True)
+    monkeypatch.setattr(actions, "hold_users", lambda *user_ids: True)
+    service = make_service(provider)
     with transaction.atomic():
-        make_booking(customer, make_service(provider))
+        make_booking(customer, service)
         assert erasable(provider)
 
 

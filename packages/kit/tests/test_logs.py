@@ -91,6 +91,16 @@ def test_a_defect_is_told_as_an_error_with_its_traceback(written, anybody):
     assert error["request_id"] == lines[-1]["request_id"]
 
 
+def test_what_a_view_outside_of_the_api_met_is_told_too(written):
+    assert Client(raise_request_exception=False).get("/broken/").status_code == 500
+
+    lines = written()
+    (error,) = [line for line in lines if line["level"] == "error"]
+    assert "ZeroDivisionError" in error["exception"]
+    assert error["request_id"] == lines[-1]["request_id"]
+    assert [line["event"] for line in lines] == [error["event"], "request"]
+
+
 # --- what is never written ---
 
 

@@ -5,7 +5,7 @@ from django.contrib.auth.models import AnonymousUser
 from tests.people.models import Person, Seller
 
 from marketplace_kit.exceptions import Unauthenticated
-from marketplace_kit.users import user_key_type, user_of, viewer_of
+from marketplace_kit.users import hold_users, lock_user, user_key_type, user_of, viewer_of
 
 
 class Whoever:
@@ -42,3 +42,25 @@ def test_a_user_may_inherit_its_key(settings):
 
     assert user_key_type() is int
     assert [*Seller.objects.filter(pk__any_of=[seller.pk, 0])] == [seller]
+
+
+@pytest.mark.django_db
+def test_who_is_gone_is_not_held():
+    ann, bob = (Person.objects.create(login=login) for login in ("ann", "bob"))
+
+    assert hold_users(ann.pk, bob.pk)
+    assert hold_users(ann.pk, ann.pk)
+    assert not hold_users(ann.pk, 0)
+
+
+@pytest.mark.django_db
+def test_who_is_gone_or_shut_out_has_no_turn(monkeypatch):
+    ann = Person.objects.create(login="ann")
+    lock_user(ann.pk)
+
+    with pytest.raises(Unauthenticated):
+        lock_user(0)
+    monkeypatch.setattr(Person, "is_active", False)
+    assert not hold_users(ann.pk)
+    with pytest.raises(Unauthenticated):
+        lock_user(ann.pk)

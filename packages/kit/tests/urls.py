@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DataError, OperationalError, connection, transaction
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from ninja import Query
 from pydantic import Field
@@ -155,4 +155,10 @@ def signed_in(request: HttpRequest) -> bool:
 
 api = Api(title="kit", auth=signed_in, urls_namespace="host")
 api.add_router("", router)
-urlpatterns = [path("api/", api.urls)]
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    raise ZeroDivisionError
+
+
+urlpatterns = [path("broken/", broken), path("api/", api.urls)]

@@ -249,6 +249,7 @@ def test_a_name_that_leads_nowhere(conf, monkeypatch):
         ("Mon, 04 May 2026 12:10:00 GMT", timedelta(minutes=10)),
         ("Mon, 04 May 2026 11:00:00 GMT", timedelta(0)),
         ("Mon, 04 May 2026 12:10:00", None),
+        (f"Mon, 04 May 2026 12:10:00 +{'9' * 20}", None),
         ("soon", None),
         ("-5", None),
         ("1.5", None),

@@ -13,7 +13,7 @@ from tests.people.models import Person
 from marketplace_kit import clock
 from marketplace_kit.exceptions import InvalidField
 from marketplace_scheduling import actions
-from marketplace_scheduling.exceptions import ReservationLapsed, SlotUnavailable, StartOutOfReach
+from marketplace_scheduling.exceptions import ReservationLapsed, SlotUnavailable, StartOutOfReach, TooManyExceptions
 from marketplace_scheduling.models import Reservation, Schedule
 from marketplace_scheduling.slots import Held, Span
 from marketplace_scheduling.testing import every_day, make_reservation, make_schedule
@@ -310,6 +310,16 @@ class TestSchedules:
         assert [(e.date, e.windows) for e in schedule.exceptions.all()] == [(day, []), (day + DAY, ["10:00", "14:00"])]
         assert [actions.clear_exception(schedule, day) for _ in range(2)] == [True, False]
         assert schedule.exceptions.count() == 1
+
+    def test_there_are_so_many_exceptions_and_no_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(actions, "MAX_EXCEPTIONS", 2)
+        schedule, day = make_schedule(), date(2027, 1, 4)
+        for number in range(2):
+            actions.set_exception(schedule, day + number * DAY, [])
+        with pytest.raises(TooManyExceptions):
+            actions.set_exception(schedule, day + 2 * DAY, [])
+        actions.set_exception(schedule, day, ["10:00", "14:00"])
+        assert schedule.exceptions.count() == 2
         with pytest.raises(InvalidField) as caught:
             actions.set_exception(schedule, day, ["10:00"])
         assert caught.value.errors[0]["pointer"] == "/windows/0"

@@ -33,7 +33,9 @@ RECORDS: dict[Kind, tuple[type[Payment] | type[Refund], Callable[[UUID, Result],
 
 
 def _as_uuid(key: str) -> UUID | None:
+    """Its own spelling only: under another one the gateway's books have nothing."""
     try:
-        return UUID(key)
+        found = UUID(key)
     except ValueError:
         return None
+    return found if str(found) == key else None

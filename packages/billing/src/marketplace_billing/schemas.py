@@ -49,7 +49,7 @@ class PayOut(In):
 class EventAbout(In):
     """What an event is about."""
 
-    reference: str = Field(max_length=110, description="The payment's or the refund's id.")
+    reference: str = Field(max_length=100, description="The payment's or the refund's id.")
 
 
 class GatewayEvent(In):

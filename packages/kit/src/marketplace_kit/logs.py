@@ -57,6 +57,13 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
         return record.msg if isinstance(record.msg, _Line) else super().format(record)
 
 
+class _WithTraceback(logging.Filter):
+    """Lets through what tells of an exception."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.exc_info is not None
+
+
 def _to_json(event: Any, **options: Any) -> str:
     try:
         return orjson.dumps(event, default=repr).decode()
@@ -97,11 +104,12 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"structured": formatter},
+        "filters": {"traceback": {"()": _WithTraceback}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # One line per request is ours; Django's would be a second, with a traceback for each host that is not ours.
-            "django.request": {"level": "CRITICAL"},
+            # One line per request is ours; Django's would be a second. But what a view met tells nobody else.
+            "django.request": {"level": "ERROR", "filters": ["traceback"]},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "django.server": {"level": "WARNING"},
             "marketplace.audit": {"level": "INFO"},
