@@ -108,10 +108,13 @@ def make(tmp_path: Path) -> Iterator[Callable[..., System]]:
         system.close()
 
 
+APP, OTHER = "https://app.example.com", "https://other.example.com"
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One system for the tests that leave it as they found it."""
-    with System(tmp_path_factory.mktemp("shared") / "data") as system:
+    with System(tmp_path_factory.mktemp("shared") / "data", env={"CORS_ALLOWED_ORIGINS": f"{APP}, {OTHER}"}) as system:
         yield system
 
 
@@ -153,6 +156,28 @@ def test_a_signed_url_works_through_the_front_and_an_unsigned_one_does_not(share
     assert answer.content == b"here"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert httpx.get(f"{shared.url}/{bucket}/tests/a%20file").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("origin", "told"), [(APP, APP), (OTHER, OTHER), ("https://evil.example", None), ("null", None)]
+)
+def test_pages_of_our_origins_alone_read_files_and_refusals(shared: System, origin: str, told: str | None) -> None:
+    """The storage would let in every origin, with credentials; what the front refuses Django never sees."""
+    bucket, headers = shared.servers["S3_BUCKET"], {"Origin": origin}
+    storage(shared).put_object(Bucket=bucket, Key="tests/a file", Body=b"here")
+    front = storage(shared, "S3_PUBLIC_ENDPOINT_URL")
+    url = front.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "tests/a file"})
+    large = {**headers, "Content-Type": "application/json"}
+    answers = [
+        httpx.get(url, headers=headers),
+        httpx.options(f"{shared.url}/{bucket}", headers={**headers, "Access-Control-Request-Method": "POST"}),
+        httpx.post(f"{shared.url}/api/v1/services", headers=large, content=bytes(2_100_000), timeout=20),
+        httpx.get(f"{shared.url}/api/v1/services", headers=headers),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 413, 200]
+    assert [answer.headers.get("Access-Control-Allow-Origin") for answer in answers] == [told] * 4
+    assert not any("Access-Control-Allow-Credentials" in answer.headers for answer in answers)
 
 
 def test_a_signed_form_uploads_through_the_front(shared: System) -> None:
@@ -217,6 +242,11 @@ def test_a_body_in_bad_chunks_is_the_clients_fault(shared: System, body: bytes) 
 def test_too_many_headers_are_refused_in_the_words_of_the_api(shared: System) -> None:
     headers = b"".join(b"X-%d: a\r\n" % number for number in range(120))
     assert told(shared, b"GET /api/v1/services HTTP/1.1\r\nHost: localhost\r\n%s\r\n" % headers) == (431, "too_large")
+
+
+def test_a_target_that_is_no_ascii_is_refused_in_the_words_of_the_api(shared: System) -> None:
+    request = b"GET /api/v1/services?q=caf\xe9 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert told(shared, request) == (400, "bad_request")
 
 
 def told(system: System, request: bytes) -> tuple[int, str]:

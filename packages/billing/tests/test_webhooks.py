@@ -195,6 +195,16 @@ def test_what_came_late_does_not_undo_what_is_known(provider, customer, secret):
     assert MockCharge.objects.get().outcome == "succeeded"
 
 
+@pytest.mark.parametrize("spelling", ["urn:uuid:{}", "{{{}}}", "mock_ch_urn:uuid:{}"])
+def test_a_payment_goes_by_its_own_spelling(pending, secret, spelling):
+    """Under another one the mock's books would have another end for it, or none."""
+    for reference in (spelling.format(pending.pk), str(pending.pk).upper(), pending.pk.hex):
+        assert send(secret, event("payment.failed", reference)).status_code == 204
+
+    pending.refresh_from_db()
+    assert pending.status == "pending"
+
+
 @pytest.mark.parametrize("reference", ["01900000-0000-7000-8000-000000000000", "mock_ch_7", "", "ü"])
 def test_what_is_not_ours_is_passed_over(secret, reference):
     assert send(secret, event("payment.succeeded", reference)).status_code == 204

@@ -1,12 +1,15 @@
 """The endpoints of /services, in a foreign project."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
+from marketplace_catalog import actions
 from marketplace_catalog.models import Service
 from marketplace_catalog.testing import make_service
 from marketplace_kit import clock
+from marketplace_kit.exceptions import Unauthenticated
 from marketplace_scheduling import actions as scheduling
 
 BODY = {
@@ -291,3 +294,36 @@ def test_unknown_and_malformed_ids(db, sign_in):
     assert sign_in(None).get("/api/services/0192f000-0000-7000-8000-000000000000").status_code == 404
     answer = sign_in(None).get("/api/services/not-a-uuid")
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "path/serviceId")
+
+
+# --- providers who go ---
+
+
+@pytest.mark.django_db
+def test_who_has_just_gone_offers_nothing(provider, monkeypatch):
+    """The token was looked at before; whoever writes looks at the user once more."""
+    fields = {"price": Decimal(5), "currency": "USD"}
+    monkeypatch.setattr(type(provider), "is_active", False)
+
+    with pytest.raises(Unauthenticated):
+        actions.create_service(provider, fields)
+    assert not Service.objects.exists()
+
+
+@pytest.mark.django_db
+def test_services_that_are_closed_can_be_opened_again(provider, other_provider, sign_in):
+    open_, closed, others = (
+        make_service(provider),
+        make_service(provider, is_active=False),
+        make_service(other_provider),
+    )
+
+    actions.close_services(provider.pk)
+
+    assert [*Service.objects.listed()] == [others]
+    closed_at = closed.updated_at
+    closed.refresh_from_db()
+    assert closed.updated_at == closed_at
+    answer = sign_in(provider).patch(f"/api/services/{open_.pk}", {"isActive": True})
+    assert answer.json()["isActive"]
+    assert {*Service.objects.listed()} == {open_, others}

@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from marketplace.variables import number
+from marketplace.variables import number, words
 from marketplace_embedded import ports
 
 from .datadir import CannotStartError
@@ -76,4 +76,5 @@ def variables(front: Front, api: int, stream: int, *, own_storage: bool) -> dict
         # A storage somewhere else is reached without us: then no path of ours leads to it.
         "S3_UPSTREAM": endpoint.removeprefix("http://") if own_storage else f"127.0.0.1:{api}",
         "S3_BUCKET": os.environ.get("S3_BUCKET", "marketplace"),
+        "CORS_ALLOWED_ORIGINS": ",".join(words("CORS_ALLOWED_ORIGINS")),
     }

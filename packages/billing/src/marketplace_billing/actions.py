@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import F
 
 from marketplace_booking.lifecycle import OPEN, BookingStatus, Party
 from marketplace_booking.models import Booking
@@ -287,11 +288,11 @@ def export(user_id: Any) -> dict[str, Any]:
     """The payments that the user made and got, what was given back of them, and what he was paid out."""
     paid = Payment.objects.of(user_id).order_by("created_at", "id")
     fields = ("id", "booking_id", "customer_id", "provider_id", "amount", "currency", "fee_amount", "status")
-    given_back = Refund.objects.filter(payment__in=paid)
+    given_back = Refund.objects.filter(payment__in=paid).annotate(currency=F("payment__currency"))
     paid_out = Payout.objects.filter(provider=user_id).order_by("created_at", "id")
     return {
         "payments": exported(paid, *fields, "payment_method", "failure_code", "refunded_amount", "created_at"),
-        "refunds": exported(given_back, "id", "payment_id", "amount", "status", "reason", "created_at"),
+        "refunds": exported(given_back, "id", "payment_id", "amount", "currency", "status", "reason", "created_at"),
         "payouts": exported(paid_out, "id", "amount", "currency", "status", "created_at"),
     }
 
