@@ -158,7 +158,7 @@ def test_the_commands_are_there_and_nothing_starts_before_the_migrations_are_don
 
 
 def test_the_front_is_told_what_its_file_asks():
-    asked = set(re.findall(r"\{\$(\w+)", (PROJECT / "Caddyfile").read_text()))
+    asked = set(re.findall(r"\{(?:\$|env\.)(\w+)", (PROJECT / "Caddyfile").read_text()))
 
     assert COMPOSE["services"]["front"]["environment"].keys() == asked - {"BIND_ADDRESSES"}
     mounted = COMPOSE["services"]["front"]["volumes"][0]

@@ -288,7 +288,7 @@ def export(user_id: Any) -> dict[str, Any]:
     """The payments that the user made and got, what was given back of them, and what he was paid out."""
     paid = Payment.objects.of(user_id).order_by("created_at", "id")
     fields = ("id", "booking_id", "customer_id", "provider_id", "amount", "currency", "fee_amount", "status")
-    given_back = Refund.objects.filter(payment__in=paid).annotate(currency=F("payment__currency"))
+    given_back = Refund.objects.filter(payment__in=paid).annotate(currency=F("payment__currency"))  # type: ignore[no-redef]
     paid_out = Payout.objects.filter(provider=user_id).order_by("created_at", "id")
     return {
         "payments": exported(paid, *fields, "payment_method", "failure_code", "refunded_amount", "created_at"),
