@@ -1,11 +1,15 @@
 """What `q` finds, in what order, and what it forgives."""
 
+import re
 from decimal import Decimal
+from string import ascii_letters, digits, punctuation
 from urllib.parse import quote
 
 import pytest
 from django.contrib.admin import AdminSite
 from django.db import connection
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from marketplace_catalog import actions, listing, search
 from marketplace_catalog.admin import CategoryAdmin
@@ -80,6 +84,119 @@ def test_relevance_of_nothing_is_recency(offered):
 
     for params in ("sort=relevance", "q=", "q=%20%20", "q=&sort=relevance"):
         assert [item["title"] for item in JsonClient().get(f"/api/services?{params}").json()["items"]] == newest
+
+
+# A title, texts that find it, and texts that do not.
+TOGETHER = [
+    (
+        "Mathe/Physik/Chemie Nachhilfe",
+        ["mathe", "Physik", "chemie", "mathe/physik", "chemie mathe", '"physik chemie nachhilfe"', "Chemie/Mathe"],
+        ['"mathe chemie"', "nachhilfe -physik", "nachhilfe -mathe/physik"],
+    ),
+    ("VW/Audi repair", ["vw", "audi", "VW / Audi", "repair -audi/vw", "VW/Aufi"], ["repair -audi", "-vw/audi repair"]),
+    ("node.js help", ["node", "js", "node.js", "node js", '"js help"', "Node.js/help"], ["help -js", "help -node.js"]),
+    ("www.example.com audit", ["example", "www.example.com", "audit www.example.com/"], ["audit -example"]),
+    ("Write to info@example.com", ["info", "example", "info@example.com", "@example.com"], ["write -info@example.com"]),
+    ("24/7 locksmith", ["24", "7", "24/7", "24-7", "locksmith -7/24"], ["locksmith -24", "247", "-24/7 locksmith"]),
+    ("2-in-1 treatment", ["1", "in", "2-in-1", '"in 1"', '"2-in-1 treatment"'], ["2in1", "treatment -1"]),
+    (
+        "Up to -20% in COVID-19 times",
+        ["20", "19", "covid", "covid-19", '"-20"', '"to -20%"'],
+        ["times -20", "-19 times"],
+    ),
+    ("3.5 rooms", ["3.5", "3,5", "5"], ["35", "rooms -3.5"]),
+    ("Open 10–18", ["10", "18", "10-18", "10–18", "10 – 18", '"open 10"'], ["open -18"]),  # noqa: RUF001
+    ("E-Mail set-up", ["e-mail", "mail", "E-Mail set-up", "set up", "email", "e-mial", '"mail set"'], ["set -mail"]),
+    ("Yoga – Berlin", ["yoga – berlin", "yoga - berlin", "Yoga-Berlin", "berlin"], ["yoga -berlin"]),  # noqa: RUF001
+    ("C++/C#, A+ tutoring", ["c++", "C#", "c", "a+", "C++/C#", "tutoring -d"], ["tutoring -c++", "d++"]),
+    ("R&B;Soul <live> music", ["b", "soul", "live", "r&b", "R&B soul"], ["music -<live>", "music -(soul)"]),
+    (
+        "«Swedish» „classic“ massage",
+        ["swedish", "classic", "«swedish»", "„classic massage“"],
+        ["massage -„classic massage“"],
+    ),
+    ("Sofa_bed+mattress~cleaning", ["bed", "sofa_bed", "mattress", "cleaning", "bed+mattress"], ["sofa -bed+mattress"]),
+    ("½ hour", ["1", "2", "1/2", "½", "hour ½"], ["hour -1/2"]),
+]
+
+
+@pytest.mark.parametrize(("title", "finds", "finds_not"), TOGETHER)
+def test_words_that_are_written_together_are_words(provider, title, finds, finds_not):
+    make_service(provider, title=title, description="", category="yoga")
+
+    assert [text for text in finds if found(text) != [title]] == []
+    assert [text for text in finds_not if found(text)] == []
+
+
+def test_what_is_asked_for_together_is_next_to_each_other_unless_there_is_nothing_of_the_kind(provider):
+    make_service(provider, title="7 days, 24 hours")
+    assert found("24/7") == ["7 days, 24 hours"]  # forgiven
+
+    make_service(provider, title="24/7")
+    assert found("24/7") == found("24-7") == ["24/7"]
+    assert found("24 7", sort="newest") == ["24/7", "7 days, 24 hours"]
+
+
+def test_typing_errors_are_forgiven_in_words_that_are_written_together(provider):
+    make_service(provider, title="Reiki/Massage (Berlin-Mitte)")
+
+    assert {"reiki", "massage", "berlin", "mitte"} <= set(Word.objects.values_list("word", flat=True))
+    for text in ("masage", "reiky/masage", "masage-reiki", "berlin-mite", "masage -berlin/nord"):
+        assert found(text) == ["Reiki/Massage (Berlin-Mitte)"], text
+    assert found("masage -berlin-mitte") == []
+
+
+@pytest.fixture
+def matches(db):
+    """Whether a text that is searched for finds another, as a title, by PostgreSQL alone."""
+
+    def ask(title, text):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT to_tsvector('simple', marketplace_catalog_plain(%s))"
+                " @@ websearch_to_tsquery('simple', marketplace_catalog_plain(%s))",
+                [title, text],
+            )
+            return cursor.fetchone()[0]
+
+    return ask
+
+
+LETTERS = ascii_letters + digits + "äßéøЖλ漢"
+JOINING = punctuation + "–—…„“”«»·•©™／．＠ "  # noqa: RUF001
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text(LETTERS, max_size=4) | st.text(JOINING, max_size=3), min_size=1, max_size=12).map("".join))
+@example(r"http://a.b.example:80/c_d?e=f&g;h#i <j k='l'>m</j> &amp; n@o.p -1e-5+2.0 ~q/../r \s")
+def test_every_word_of_a_title_finds_it_and_so_does_all_of_it_in_quotes(matches, title):
+    for word in re.findall(r"[^\W_]+", title):
+        assert matches(title, word), word
+        assert not matches(title, f"-{word}"), word
+    if any(letter in LETTERS for letter in title) and not set(title) & set('"„“”'):
+        assert matches(title, f'"{title}"')
+        assert not matches(title, f'-"{title}"')
+
+
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        ("yoga or 3.5", {"Yoga"}),
+        ("yoga or and/or", {"Yoga"}),
+        ('massage or "deep-cleaning"', {"Massage", "Deep cleaning"}),
+        ("cleaning -(deep)", {"Yoga", "Gründlicher Fensterputz"}),
+        ("cleaning -“deep cleaning” -yoga", {"Window cleaning", "Gründlicher Fensterputz"}),
+        ("cleaning -deep/cleaning", {"Yoga", "Window cleaning", "Gründlicher Fensterputz"}),
+        ("cleaning - deep", {"Deep cleaning", "Window cleaning"}),
+        ("massage -1 -2.5 -x/y -info@example.com", {"Massage"}),
+        ("massage / back", {"Massage"}),
+        ("ladder.not", {"Window cleaning"}),
+        ("massage(hour)", {"Massage"}),
+        ("back/massage/hour", {"Massage"}),
+    ],
+)
+def test_what_has_a_meaning_in_a_text_keeps_it(offered, text, titles):
+    assert set(found(text)) == titles
 
 
 @pytest.mark.parametrize(

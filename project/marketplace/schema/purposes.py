@@ -224,7 +224,7 @@ BESIDES = {
     "btree_gist": "`marketplace_scheduling_no_overlap`: a key beside a range in one GiST index.",
     "pg_trgm": "`catalog_word_alike`: which words look alike.",
     "unaccent": "`marketplace_catalog_plain`.",
-    "marketplace_catalog_plain": "A text without accents, immutable, as the generated column `search` needs it.",
+    "marketplace_catalog_plain": "A text without accents, words apart; immutable, for the generated column `search`.",
     "marketplace_billing_append_only": "Behind the triggers `append_only` of billing: refuses.",
     "marketplace_billing_balanced": "Behind `billing_posting_is_balanced`: sums the posting.",
     "marketplace_booking_append_only": "Behind the trigger `append_only` of booking: refuses.",

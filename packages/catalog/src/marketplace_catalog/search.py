@@ -84,7 +84,10 @@ class Wanted:
 
 
 def as_asked(text: str) -> Texts:
-    """The words of `text` in any order, what it has in quotes as it stands there, without what has a `-` before it."""
+    """The words of `text` in any order, without what has a `-` before it.
+
+    As it stands there, whatever joins it, goes what is in quotes or written together, as in `node.js` or `24/7`.
+    """
     return {"exact": text}
 
 
