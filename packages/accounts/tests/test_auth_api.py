@@ -110,6 +110,7 @@ def test_a_password_like_ones_name_or_address_is_weak(client: JsonClient) -> Non
         ({"profile": None}, "/profile"),
         ({"profile": BODY["profile"] | {"phone": "+999 123456"}}, "/profile/phone"),
         ({"profile": BODY["profile"] | {"phone": "030 901820"}}, "/profile/phone"),
+        ({"profile": BODY["profile"] | {"phone": "+49 30 901820 ext. 5"}}, "/profile/phone"),
         ({"profile": BODY["profile"] | {"phone": "+1" + "2" * 30}}, "/profile/phone"),
         ({"profile": BODY["profile"] | {"address": "x" * 501}}, "/profile/address"),
         ({"profile": BODY["profile"] | {"bio": "x"}}, "/profile/bio"),

@@ -42,6 +42,8 @@ def _phone(value: str) -> str:
         number = None
     if number is None or not value.strip().startswith("+"):
         raise PydanticCustomError("invalid_phone", "Input should be a phone number with its country: +4930123456")
+    if number.extension:  # which E.164 has no place for
+        raise PydanticCustomError("invalid_phone", "Input should be a phone number without an extension")
     written: str = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if len(written) > len("+") + 15:
         raise PydanticCustomError("invalid_phone", "Input should be a phone number of 15 digits at the most")
