@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import Model
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
@@ -47,11 +48,16 @@ def defer_all(jobs: Iterable[Deferred], *, storing: Sequence[Model] = ()) -> Non
 
 
 def each(keys: Iterable[Any], run: Callable[[Any], object]) -> None:
-    """Run it for each key; one that fails stops none of the others. At the end ExceptionGroup, where any did."""
+    """Run it for each key; one that fails stops none of the others. At the end ExceptionGroup, where any did.
+
+    But where the database is away, it is away for all of them: OperationalError, InterfaceError.
+    """
     failed: list[Exception] = []
     for key in keys:
         try:
             run(key)
+        except (OperationalError, InterfaceError):
+            raise
         except Exception as error:
             error.add_note(f"for {key}")
             failed.append(error)
