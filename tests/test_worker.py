@@ -72,10 +72,11 @@ def test_jobs_that_are_long_over_are_deleted():
     assert ends("tests.done") == ["succeeded"]
 
 
-def test_webhooks_that_hang_hold_up_nothing_else(tmp_path):
+@pytest.mark.parametrize("queue", [lanes.WEBHOOKS, lanes.MAIL])
+def test_what_hangs_holds_up_nothing_else(tmp_path, queue):
     flag = tmp_path / "over"
     for _ in range(12):
-        app.configure_task("tests.hang", queue="webhooks").defer()
+        app.configure_task("tests.hang", queue=queue).defer()
     with worker(flag) as process:
         try:
             assert until(lambda: ends("tests.hang").count("doing") == 4, PATIENCE)
