@@ -118,3 +118,15 @@ def test_the_docs_page_needs_nobody_else():
 
     assert "swagger" in page
     assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", page)
+
+
+def test_what_a_problem_tells_beyond_its_code_is_declared():
+    said = {
+        (path, status): DOCUMENT["paths"][f"/api{path}"][method]["responses"][status]["content"]
+        for path, method, status in (("/v1/payments", "post", 402), ("/health/ready", "get", 503))
+    }
+
+    assert "PaymentProblem" in str(said["/v1/payments", 402])
+    assert "ReadinessProblem" in str(said["/health/ready", 503])
+    assert "paymentId" in DOCUMENT["components"]["schemas"]["PaymentProblem"]["required"]
+    assert "parts" in DOCUMENT["components"]["schemas"]["ReadinessProblem"]["required"]

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 
 from marketplace_kit.exceptions import ServiceUnavailable
 from marketplace_kit.routing import Router, ignores_authorization, limited_as, refuses
-from marketplace_kit.schemas import Out
+from marketplace_kit.schemas import Out, Problem
 from marketplace_media import storage
 from marketplace_media.exceptions import StorageUnavailable
 
@@ -31,6 +31,18 @@ class Readiness(Out):
 
     status: Literal["ok"] = Field(description="All parts answer.")
     parts: dict[str, Literal["ok"]] = Field(description="By part: database, cache, storage.")
+
+
+class ReadinessProblem(Problem):
+    """An error that says which part is down."""
+
+    parts: dict[str, Literal["ok", "unavailable"]] = Field(description="By part: database, cache, storage.")
+
+
+class NotReady(ServiceUnavailable):
+    """A part that the process needs is down: `parts` says which."""
+
+    problem = ReadinessProblem
 
 
 def _database() -> None:
@@ -55,14 +67,14 @@ def get_liveness(request: HttpRequest) -> Health:
 
 
 @router.get("/ready", auth=None, response=Readiness)
-@refuses(ServiceUnavailable)
+@refuses(NotReady)
 @ignores_authorization
 @limited_as(None)
 def get_readiness(request: HttpRequest) -> dict[str, Any]:
     """Whether each part that it needs answers; where one does not, 503, and the problem's `parts` say which."""
     parts = {name: _state(name, ask) for name, ask in PARTS.items()}
     if "unavailable" in parts.values():
-        raise ServiceUnavailable(parts=parts)
+        raise NotReady(parts=parts)
     return {"status": "ok", "parts": parts}
 
 

@@ -5,7 +5,38 @@ from ninja.security import django_auth
 from tests.urls import api
 
 from marketplace_kit.api import Api
+from marketplace_kit.exceptions import DomainError
 from marketplace_kit.openapi import _add_examples, _first_sentence
+from marketplace_kit.routing import refuses
+from marketplace_kit.schemas import Problem
+
+
+class SpillProblem(Problem):
+    """An error that says how much was spilt."""
+
+    spilt_drops: int
+
+
+class Spilt(DomainError):
+    """It was spilt."""
+
+    status = 402
+    code = "spilt"
+    problem = SpillProblem
+
+
+class Dry(DomainError):
+    """There is nothing in it."""
+
+    status = 402
+    code = "spilt"
+
+
+def described(*refusals):
+    """The document of an operation that is refused like this."""
+    api = Api(title="refusing", urls_namespace="refusing")
+    api.post("/pour")(refuses(*refusals)(lambda request: None))
+    return api.get_openapi_schema(path_prefix="/")
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +135,37 @@ def test_what_a_cookie_signs_in_is_held_against_forgery_and_says_so():
         "delete": True,
     }
     assert 403 not in said["/anybody"]["post"]["responses"]
+
+
+def test_a_refusal_with_members_of_its_own_is_declared_with_them():
+    document = described(Spilt)
+    responses, schemas = document["paths"]["/pour"]["post"]["responses"], document["components"]["schemas"]
+
+    assert responses[402]["content"]["application/problem+json"]["schema"] == {
+        "$ref": "#/components/schemas/SpillProblem"
+    }
+    assert schemas["SpillProblem"]["properties"].keys() - schemas["Problem"]["properties"].keys() == {"spiltDrops"}
+    assert {"code", "spiltDrops"} <= {*schemas["SpillProblem"]["required"]}
+
+
+def test_refusals_that_share_a_status_or_a_code_are_all_told():
+    refused = described(Dry, Spilt, Dry)["paths"]["/pour"]["post"]["responses"][402]
+
+    assert refused["description"].splitlines()[2:] == [
+        "- `spilt`: There is nothing in it.",
+        "- `spilt`: It was spilt.",
+    ]
+    assert [
+        one["$ref"].rpartition("/")[2] for one in refused["content"]["application/problem+json"]["schema"]["anyOf"]
+    ] == [
+        "SpillProblem",
+        "Problem",
+    ]
+
+
+def test_a_body_is_malformed_by_its_kind(document):
+    json, file = document["paths"]["/api/orders"]["post"], document["paths"]["/api/file"]["put"]
+
+    assert "`malformed_json`" in json["responses"][400]["description"]
+    assert "`malformed_multipart`" in file["responses"][400]["description"]
+    assert "`malformed_json`" not in file["responses"][400]["description"]

@@ -1,6 +1,17 @@
 """Every refusal of billing."""
 
+from uuid import UUID
+
+from pydantic import Field
+
 from marketplace_kit.exceptions import DomainError, Unauthenticated
+from marketplace_kit.schemas import Problem
+
+
+class PaymentProblem(Problem):
+    """An error that leaves a payment behind."""
+
+    payment_id: UUID = Field(description="The payment: it is kept, as failed.")
 
 
 class CardDeclined(DomainError):
@@ -8,6 +19,7 @@ class CardDeclined(DomainError):
 
     status = 402
     code = "card_declined"
+    problem = PaymentProblem
 
 
 class InsufficientFunds(DomainError):
@@ -15,6 +27,7 @@ class InsufficientFunds(DomainError):
 
     status = 402
     code = "insufficient_funds"
+    problem = PaymentProblem
 
 
 DECLINES: dict[str, type[DomainError]] = {error.code: error for error in (CardDeclined, InsufficientFunds)}

@@ -3,6 +3,8 @@
 import inspect
 from typing import Any, ClassVar
 
+from .schemas import Problem
+
 
 class DomainError(Exception):
     """The request conflicts with the present state."""
@@ -11,6 +13,8 @@ class DomainError(Exception):
     code: ClassVar[str] = "conflict"
     # Response headers that belong to the refusal, such as Retry-After.
     headers: ClassVar[dict[str, str]] = {}
+    # What it is told as. Further members, which `extra` fills, make a class of their own of it: so OpenAPI knows them.
+    problem: ClassVar[type[Problem]] = Problem
 
     def __init__(self, detail: str | None = None, **extra: Any) -> None:
         """`extra` becomes further members of the problem document, in camelCase (`payment_id` -> `paymentId`)."""

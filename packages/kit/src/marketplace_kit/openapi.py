@@ -2,14 +2,14 @@
 
 import json
 import re
+from collections.abc import Container, Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from ninja import NinjaAPI
 from ninja.constants import NOT_SET
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
-from pydantic import Field
 from pydantic.alias_generators import to_camel
 
 from . import exceptions
@@ -17,40 +17,34 @@ from .conf import conf
 from .idempotency import is_kept
 from .problems import MEDIA_TYPE
 from .ratelimits import SAFE, RateLimited, name_of
-from .schemas import Out
+from .schemas import Problem
+from .uploads import MalformedUpload
 
 
-class ProblemError(Out):
-    """One wrong value."""
+class Refused(NamedTuple):
+    """One way to be refused: its code and sentence, and what it is told as."""
 
-    pointer: str = Field(description="A JSON Pointer into the body, or `query/…`, `path/…`, `header/…`.")
-    code: str = Field(description="What is wrong with it, stable.")
-    detail: str = Field(description="The same as a sentence.")
-
-
-class Problem(Out):
-    """An error, as RFC 9457 has it."""
-
-    type: str = Field(description="A URI that names the kind of problem.")
-    title: str = Field(description="The kind of problem in words.")
-    status: int = Field(description="The HTTP status.")
-    detail: str = Field(description="What went wrong this time.")
-    code: str = Field(description="The kind of problem, stable: what a program should look at.")
-    request_id: str | None = Field(description="Names this request in our logs.")
-    errors: list[ProblemError] | None = Field(None, description="With a 422: every wrong value.")
+    code: str
+    sentence: str
+    problem: type[Problem] = Problem
 
 
-# What an operation answers because of what it takes: status, code, sentence.
-ALWAYS = {500: ("internal_error", "A defect of ours."), 503: ("service_unavailable", "A part it needs is down.")}
-WITH_AUTH = {401: ("not_authenticated", "No token, or a bad one.")}
-WITH_COOKIES = {403: ("forbidden", "The token against forged requests is missing, or a bad one.")}
+def _refused(error: type[exceptions.DomainError]) -> Refused:
+    return Refused(error.code, " ".join((error.__doc__ or "").split()), error.problem)
+
+
+# What an operation answers because of what it takes, by status.
+ALWAYS = {500: Refused("internal_error", "A defect of ours."), 503: _refused(exceptions.ServiceUnavailable)}
+WITH_AUTH = {401: _refused(exceptions.Unauthenticated)}
+WITH_COOKIES = {403: Refused("forbidden", "The token against forged requests is missing, or a bad one.")}
+WITH_JSON = {400: Refused("malformed_json", "The body is not JSON.")}
+WITH_UPLOAD = {400: _refused(MalformedUpload)}
 WITH_BODY = {
-    400: ("malformed_json", "The body is not JSON."),
-    413: ("too_large", "The body is too large."),
-    415: ("unsupported_media_type", "The body is of another type."),
+    413: Refused("too_large", "The body is too large."),
+    415: Refused("unsupported_media_type", "The body is of another type."),
 }
-WITH_INPUT = {422: ("validation_error", "A value is not acceptable.")}
-WITH_PATH = {404: ("not_found", "There is nothing here that you may see.")}
+WITH_INPUT = {422: _refused(exceptions.InvalidField)}
+WITH_PATH = {404: _refused(exceptions.NotFound)}
 
 ETAG = {"ETag": {"description": "Names this version, strongly.", "schema": {"type": "string"}}}
 IF_NONE_MATCH = {
@@ -102,9 +96,6 @@ class Document(OpenAPISchema):
             self["components"]["headers"] = HEADERS
 
     def get_paths(self) -> dict[str, Any]:
-        for model in (Problem, ProblemError):
-            schema = model.model_json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
-            self.add_schema_definitions({**schema.pop("$defs", {}), model.__name__: schema})
         return {_camel_path(path): item for path, item in super().get_paths().items()}
 
     def operation_details(self, operation: Operation) -> dict[str, Any]:
@@ -116,14 +107,27 @@ class Document(OpenAPISchema):
         if upload is not None:
             details["requestBody"] = _upload_body(upload)
         responses = details["responses"]
-        for status, lines in sorted(_errors(operation, "requestBody" in details).items()):
-            responses.setdefault(status, _response(status, lines))
+        for status, refusals in _errors(operation, details.get("requestBody", {}).get("content", {})).items():
+            responses.setdefault(status, self._response(status, refusals))
         _declare_marks(operation, details)
         if _is_limited(operation):
             _declare_limits(details["responses"])
         details["responses"] = dict(sorted(details["responses"].items()))
         _add_examples(details, self.examples.get(details["operationId"], {}))
         return details
+
+    def _response(self, status: int, refusals: Iterable[Refused]) -> dict[str, Any]:
+        lines = (f"- `{one.code}`: {one.sentence}" for one in refusals)
+        # That of all kinds last: who reads the first that fits loses nothing.
+        shapes = sorted({one.problem for one in refusals}, key=lambda shape: (shape is Problem, shape.__name__))
+        for shape in shapes:
+            schema = shape.model_json_schema(mode="serialization", ref_template=_REF + "{model}")
+            self.add_schema_definitions({**schema.pop("$defs", {}), shape.__name__: schema})
+        refs = [{"$ref": _REF + shape.__name__} for shape in shapes]
+        return {
+            "description": "\n".join([HTTPStatus(status).phrase, "", *lines]),
+            "content": {MEDIA_TYPE: {"schema": {"anyOf": refs} if refs[1:] else refs[0]}},
+        }
 
     def operation_security(self, operation: Operation) -> list[dict[str, Any]] | None:
         required: list[dict[str, Any]] | None = super().operation_security(operation)
@@ -144,19 +148,23 @@ def _optional_auth(operation: Operation) -> list[Any]:
     return [one for one in callbacks if hasattr(one, "openapi_security_schema")]
 
 
-def _errors(operation: Operation, has_body: bool) -> dict[int, dict[str, str]]:
+def _errors(operation: Operation, media_types: Container[str]) -> dict[int, list[Refused]]:
+    """How an operation that takes bodies of these types refuses, by status: each way once."""
     sources = {m.__ninja_param_source__ for m in operation.models}
-    found: dict[int, dict[str, str]] = {}
+    takes_json, takes_upload = "application/json" in media_types, "multipart/form-data" in media_types
+    found: dict[int, list[Refused]] = {}
     for applies, table in (
         (True, ALWAYS),
         (bool(operation.auth_callbacks), WITH_AUTH),
         (_minds_forgery(operation), WITH_COOKIES),
-        (has_body, WITH_BODY),
-        (has_body or bool(sources), WITH_INPUT),
+        (takes_json, WITH_JSON),
+        (takes_upload, WITH_UPLOAD),
+        (takes_json or takes_upload, WITH_BODY),
+        (takes_upload or bool(sources), WITH_INPUT),
         ("path" in sources, WITH_PATH),
     ):
-        for status, (code, sentence) in table.items() if applies else ():
-            found.setdefault(status, {})[code] = sentence
+        for status, refused in table.items() if applies else ():
+            found.setdefault(status, []).append(refused)
     also_refused = getattr(operation.api, "also_refused", {})
     declared = [
         *getattr(operation.view_func, "refusals", ()),
@@ -167,8 +175,8 @@ def _errors(operation: Operation, has_body: bool) -> dict[int, dict[str, str]]:
     if _is_limited(operation):
         declared.append(RateLimited)
     for error in declared:
-        found.setdefault(error.status, {})[error.code] = _sentence(error)
-    return found
+        found.setdefault(error.status, []).append(_refused(error))
+    return {status: [*dict.fromkeys(refusals)] for status, refusals in found.items()}
 
 
 def _minds_forgery(operation: Operation) -> bool:
@@ -197,19 +205,6 @@ def _declare_limits(responses: dict[int, Any]) -> None:
     for response in responses.values():
         response["headers"] = response.get("headers", {}) | LIMITS
     responses[RateLimited.status]["headers"]["Retry-After"] = RETRY_AFTER
-
-
-def _sentence(error: type[exceptions.DomainError]) -> str:
-    return " ".join((error.__doc__ or "").split())
-
-
-def _response(status: int, lines: dict[str, str]) -> dict[str, Any]:
-    return {
-        "description": "\n".join(
-            [HTTPStatus(status).phrase, "", *(f"- `{code}`: {text}" for code, text in lines.items())]
-        ),
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
 
 
 def _upload_body(limit: int) -> dict[str, Any]:

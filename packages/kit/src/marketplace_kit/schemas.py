@@ -121,6 +121,29 @@ class Out(BaseModel):
     model_config = ConfigDict(from_attributes=True, alias_generator=AliasGenerator(serialization_alias=to_camel))
 
 
+# --- errors ---
+
+
+class ProblemError(Out):
+    """One wrong value."""
+
+    pointer: str = Field(description="A JSON Pointer into the body, or `query/…`, `path/…`, `header/…`.")
+    code: str = Field(description="What is wrong with it, stable.")
+    detail: str = Field(description="The same as a sentence.")
+
+
+class Problem(Out):
+    """An error, as RFC 9457 has it."""
+
+    type: str = Field(description="A URI that names the kind of problem.")
+    title: str = Field(description="The kind of problem in words.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What went wrong this time.")
+    code: str = Field(description="The kind of problem, stable: what a program should look at.")
+    request_id: str | None = Field(description="Names this request in our logs.")
+    errors: list[ProblemError] | None = Field(None, description="With a 422: every wrong value.")
+
+
 # --- numbers and flags: JSON's own kinds, not what Python would make of them ---
 
 
