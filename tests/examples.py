@@ -230,8 +230,8 @@ def caller_of(operation: str) -> str:
     return CALLER.get(operation) or next(may, "customer")
 
 
-def recorded(operation: str) -> dict[str, Any]:
-    """What is sent in this example, and what is answered."""
+def recorded(operation: str) -> tuple[dict[str, Any], set[str]]:
+    """What is sent in this example and what is answered, and the names of the answer's headers."""
     scene = Scene()
     method, path = OPERATIONS[operation]
     getattr(scene, NEEDS.get(operation, "service"))
@@ -252,7 +252,7 @@ def recorded(operation: str) -> dict[str, Any]:
     found = {"path": parts, "query": query, "headers": headers, "request": body}
     found |= {"status": answer.status_code, "response": shown(answer)}
     kept = {name: value for name, value in found.items() if value not in (None, {})}
-    return json.loads(Names(scene).instead(json.dumps(masked(kept))))
+    return json.loads(Names(scene).instead(json.dumps(masked(kept)))), {*answer.headers}
 
 
 def parameters(operation: str, path: str) -> dict[str, str]:

@@ -11,6 +11,9 @@ from marketplace_kit import clock
 
 EXAMPLES = json.loads(FILE.read_text())
 NAMES = sorted(OPERATIONS.keys() - WITHOUT)
+DOCUMENT = api.get_openapi_schema()
+ANSWERS = {o["operationId"]: o["responses"] for item in DOCUMENT["paths"].values() for o in item.values()}
+SOMETIMES = {"Idempotent-Replayed", "RateLimit", "RateLimit-Policy"}
 
 
 @pytest.mark.django_db
@@ -18,12 +21,14 @@ NAMES = sorted(OPERATIONS.keys() - WITHOUT)
 def test_it_is_what_is_answered(operation, settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # only quicker
     with clock.frozen(NOW):
-        found = recorded(operation)
+        found, headers = recorded(operation)
 
     if os.environ.get("UPDATE_EXAMPLES"):
         EXAMPLES[operation] = found
         FILE.write_text(json.dumps(dict(sorted(EXAMPLES.items())), indent=1, ensure_ascii=False) + "\n")
     assert EXAMPLES.get(operation) == found, "UPDATE_EXAMPLES=1 pytest tests/test_examples.py writes it anew."
+    declared = ANSWERS[operation][found["status"]]["headers"].keys()
+    assert headers & DOCUMENT["components"]["headers"].keys() == declared - SOMETIMES
 
 
 def test_there_is_none_of_what_is_gone():
@@ -32,7 +37,7 @@ def test_there_is_none_of_what_is_gone():
 
 def test_the_document_shows_them():
     """A file that is sent has none: it is no JSON."""
-    for item in api.get_openapi_schema()["paths"].values():
+    for item in DOCUMENT["paths"].values():
         for operation in item.values():
             contents = operation.get("requestBody", {}).get("content", {})
             good = next(answer for status, answer in operation["responses"].items() if status < 300)

@@ -7,7 +7,7 @@ from tests.urls import api
 from marketplace_kit.api import Api
 from marketplace_kit.exceptions import DomainError
 from marketplace_kit.openapi import _add_examples, _first_sentence
-from marketplace_kit.routing import refuses
+from marketplace_kit.routing import refuses, tells_location
 from marketplace_kit.schemas import Problem
 
 
@@ -22,6 +22,7 @@ class Spilt(DomainError):
 
     status = 402
     code = "spilt"
+    headers = {"Retry-After": "7", "Refill": "now"}
     problem = SpillProblem
 
 
@@ -169,3 +170,29 @@ def test_a_body_is_malformed_by_its_kind(document):
     assert "`malformed_json`" in json["responses"][400]["description"]
     assert "`malformed_multipart`" in file["responses"][400]["description"]
     assert "`malformed_json`" not in file["responses"][400]["description"]
+
+
+def test_the_headers_of_answers_are_declared(document):
+    operation = document["paths"]["/api/orders"]["post"]["responses"]
+    said = {status: {*response["headers"]} for status, response in operation.items()}
+
+    assert said[200] == said[422] == {"X-Request-ID"}
+    assert said[401] == {"X-Request-ID", "WWW-Authenticate"}
+    assert said[503] == {"X-Request-ID", "Retry-After"}
+    assert {"X-Request-ID", "WWW-Authenticate", "Retry-After"} <= document["components"]["headers"].keys()
+    assert "Location" not in document["components"]["headers"]
+
+
+def test_a_refusals_own_headers_are_declared():
+    headers = described(Spilt)["paths"]["/pour"]["post"]["responses"][402]["headers"]
+
+    assert headers["Retry-After"] == {"$ref": "#/components/headers/Retry-After"}
+    assert headers["Refill"] == {"schema": {"type": "string"}}
+
+
+def test_where_the_new_thing_is_is_declared():
+    api = Api(title="making", urls_namespace="making")
+    api.post("/thing", response={201: None})(tells_location(lambda request: None))
+    made = api.get_openapi_schema(path_prefix="/")["paths"]["/thing"]["post"]["responses"][201]
+
+    assert "Location" in made["headers"]

@@ -14,7 +14,7 @@ from marketplace_kit.exceptions import NotFound
 from marketplace_kit.idempotency import attempt_of, idempotent_in_steps
 from marketplace_kit.pagination import Page, PageParams, Slice, Whole, paginate
 from marketplace_kit.renderer import answered
-from marketplace_kit.routing import Router, ignores_authorization, limited_as, refuses
+from marketplace_kit.routing import Router, ignores_authorization, limited_as, refuses, tells_location
 from marketplace_kit.users import user_of
 from marketplace_kit.webhooks import BadSignature
 
@@ -56,6 +56,7 @@ def visible_booking(request: HttpRequest, booking_id: UUID) -> Booking:
 
 @router.post("", response={201: schemas.Payment})
 @idempotent_in_steps(actions.patience)
+@tells_location
 @refuses(NotFound, NotYourBookingToPay, AlreadyPaid, BookingNotPayable, CardDeclined, InsufficientFunds)
 def create_payment(request: HttpRequest, response: HttpResponse, body: schemas.CreatePayment) -> Status[Payment]:
     """Pay for a booking of yours, in whole. A declined payment is kept: its id is the problem's `paymentId`."""

@@ -11,7 +11,7 @@ from marketplace_kit.exceptions import NotFound
 from marketplace_kit.idempotency import idempotent
 from marketplace_kit.pagination import Page, Whole
 from marketplace_kit.renderer import answered
-from marketplace_kit.routing import Router, refuses
+from marketplace_kit.routing import Router, refuses, tells_location
 from marketplace_kit.users import user_of
 from marketplace_scheduling.exceptions import SlotUnavailable
 
@@ -32,6 +32,7 @@ def visible(request: HttpRequest, booking_id: UUID) -> Booking:
 
 @router.post("", response={201: schemas.Booking})
 @idempotent
+@tells_location
 @refuses(NotFound, OwnService, SlotUnavailable)
 def create_booking(request: HttpRequest, response: HttpResponse, body: schemas.CreateBooking) -> Status[Booking]:
     """Book a free slot of a service. However many ask at once, one gets it."""

@@ -11,7 +11,7 @@ from marketplace_kit.conditional import conditional, conditional_change
 from marketplace_kit.pagination import Page, Whole
 from marketplace_kit.public_cache import cached_publicly
 from marketplace_kit.renderer import answered
-from marketplace_kit.routing import Router, refuses
+from marketplace_kit.routing import Router, refuses, tells_location
 from marketplace_kit.users import user_of
 
 from . import actions, listing, schemas, shown
@@ -46,6 +46,7 @@ def list_services(request: HttpRequest, params: Query[schemas.ServiceFilters]) -
 
 
 @router.post("", response={201: schemas.Service})
+@tells_location
 @refuses(ProviderRequired)
 def create_service(request: HttpRequest, response: HttpResponse, body: schemas.CreateService) -> Status[Service]:
     """Offer a service. For providers."""

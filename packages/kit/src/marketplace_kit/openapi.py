@@ -20,17 +20,20 @@ from .ratelimits import SAFE, RateLimited, name_of
 from .schemas import Problem
 from .uploads import MalformedUpload
 
+_REF, _HEADER = "#/components/schemas/", "#/components/headers/"
+
 
 class Refused(NamedTuple):
-    """One way to be refused: its code and sentence, and what it is told as."""
+    """One way to be refused: its code and sentence, what it is told as, and the names of headers that go with it."""
 
     code: str
     sentence: str
     problem: type[Problem] = Problem
+    headers: tuple[str, ...] = ()
 
 
 def _refused(error: type[exceptions.DomainError]) -> Refused:
-    return Refused(error.code, " ".join((error.__doc__ or "").split()), error.problem)
+    return Refused(error.code, " ".join((error.__doc__ or "").split()), error.problem, tuple(error.headers))
 
 
 # What an operation answers because of what it takes, by status.
@@ -46,7 +49,6 @@ WITH_BODY = {
 WITH_INPUT = {422: _refused(exceptions.InvalidField)}
 WITH_PATH = {404: _refused(exceptions.NotFound)}
 
-ETAG = {"ETag": {"description": "Names this version, strongly.", "schema": {"type": "string"}}}
 IF_NONE_MATCH = {
     "in": "header",
     "name": "If-None-Match",
@@ -54,15 +56,28 @@ IF_NONE_MATCH = {
     "required": False,
     "schema": {"type": "string"},
 }
-REPLAYED = {
+
+# What answers carry. Told once, and referred to.
+HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-ID": {
+        "description": "Names this request in our logs: as it was sent along, or made.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
+    },
+    "ETag": {"description": "Names this version, strongly.", "schema": {"type": "string"}},
+    "Location": {
+        "description": "Where the new thing is, as a path on this host.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
     "Idempotent-Replayed": {
         "description": "There where it is the first answer to this Idempotency-Key, told again.",
         "schema": {"type": "string", "const": "true"},
-    }
-}
-
-# Of limited operations: in every answer, and with a 429. Told once, and referred to.
-HEADERS = {
+    },
+    "WWW-Authenticate": {"description": "How to sign in.", "schema": {"type": "string"}, "example": "Bearer"},
+    "Retry-After": {
+        "description": "In how many seconds to try again.",
+        "schema": {"type": "integer"},
+        "example": 57,
+    },
     "RateLimit-Policy": {
         "description": "What is counted, how many requests, in how many seconds.",
         "schema": {"type": "string"},
@@ -74,8 +89,7 @@ HEADERS = {
         "example": '"email";r=4;t=57',
     },
 }
-LIMITS: dict[str, Any] = {name: {"$ref": f"#/components/headers/{name}"} for name in HEADERS}
-RETRY_AFTER = {"description": "In how many seconds to try again.", "schema": {"type": "integer"}, "example": 57}
+LIMITS = ("RateLimit-Policy", "RateLimit")
 
 
 class Document(OpenAPISchema):
@@ -92,8 +106,8 @@ class Document(OpenAPISchema):
         named = ((_schema_name(name), schema) for name, schema in self.schemas.items())
         schemas = {name: _tidied(schema) | {"title": name} for name, schema in named}
         self["components"]["schemas"] = _used(schemas, [self["paths"], self.get("webhooks")])
-        if any(LIMITS.items() <= response.get("headers", {}).items() for response in _responses(self["paths"])):
-            self["components"]["headers"] = HEADERS
+        used = _references(self["paths"], _HEADER)
+        self["components"]["headers"] = {name: header for name, header in HEADERS.items() if name in used}
 
     def get_paths(self) -> dict[str, Any]:
         return {_camel_path(path): item for path, item in super().get_paths().items()}
@@ -111,8 +125,10 @@ class Document(OpenAPISchema):
             responses.setdefault(status, self._response(status, refusals))
         _declare_marks(operation, details)
         if _is_limited(operation):
-            _declare_limits(details["responses"])
-        details["responses"] = dict(sorted(details["responses"].items()))
+            _declare_limits(responses)
+        for response in responses.values():
+            _add_headers(response, "X-Request-ID")
+        details["responses"] = dict(sorted(responses.items()))
         _add_examples(details, self.examples.get(details["operationId"], {}))
         return details
 
@@ -124,10 +140,12 @@ class Document(OpenAPISchema):
             schema = shape.model_json_schema(mode="serialization", ref_template=_REF + "{model}")
             self.add_schema_definitions({**schema.pop("$defs", {}), shape.__name__: schema})
         refs = [{"$ref": _REF + shape.__name__} for shape in shapes]
-        return {
+        response = {
             "description": "\n".join([HTTPStatus(status).phrase, "", *lines]),
             "content": {MEDIA_TYPE: {"schema": {"anyOf": refs} if refs[1:] else refs[0]}},
         }
+        _add_headers(response, *(name for one in refusals for name in one.headers))
+        return response
 
     def operation_security(self, operation: Operation) -> list[dict[str, Any]] | None:
         required: list[dict[str, Any]] | None = super().operation_security(operation)
@@ -185,16 +203,19 @@ def _minds_forgery(operation: Operation) -> bool:
 
 
 def _declare_marks(operation: Operation, details: dict[str, Any]) -> None:
-    """What conditional.py and idempotency.py add to an operation that carries their marks."""
+    """What the marks of an operation add to it."""
     responses = details["responses"]
     if getattr(operation.view_func, "is_conditional", False):
-        responses[200].setdefault("headers", {}).update(ETAG)
+        _add_headers(responses[200], "ETag")
         if "GET" in operation.methods:
             details["parameters"].append(IF_NONE_MATCH)
-            responses[304] = {"description": "It is what `If-None-Match` names: no body.", "headers": dict(ETAG)}
+            responses[304] = {"description": "It is what `If-None-Match` names: no body."}
+            _add_headers(responses[304], "ETag")
     if getattr(operation.view_func, "is_idempotent", False):
         for status in [s for s in responses if is_kept(s)]:
-            responses[status].setdefault("headers", {}).update(REPLAYED)
+            _add_headers(responses[status], "Idempotent-Replayed")
+    if getattr(operation.view_func, "tells_location", False):
+        _add_headers(responses[201], "Location")
 
 
 def _is_limited(operation: Operation) -> bool:
@@ -203,8 +224,14 @@ def _is_limited(operation: Operation) -> bool:
 
 def _declare_limits(responses: dict[int, Any]) -> None:
     for response in responses.values():
-        response["headers"] = response.get("headers", {}) | LIMITS
-    responses[RateLimited.status]["headers"]["Retry-After"] = RETRY_AFTER
+        _add_headers(response, *LIMITS)
+    _add_headers(responses[RateLimited.status], "Retry-After")
+
+
+def _add_headers(response: dict[str, Any], *names: str) -> None:
+    for name in names:
+        told = {"$ref": _HEADER + name} if name in HEADERS else {"schema": {"type": "string"}}
+        response.setdefault("headers", {})[name] = told
 
 
 def _upload_body(limit: int) -> dict[str, Any]:
@@ -247,13 +274,7 @@ def _add_examples(details: dict[str, Any], example: dict[str, Any]) -> None:
             content["example"] = example[name]
 
 
-def _responses(paths: dict[str, Any]) -> list[dict[str, Any]]:
-    return [answer for item in paths.values() for details in item.values() for answer in details["responses"].values()]
-
-
 # --- schemas ---
-
-_REF = "#/components/schemas/"
 
 
 def _schema_name(name: str) -> str:
@@ -288,14 +309,15 @@ def _used(schemas: dict[str, Any], paths: Any) -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
-def _references(value: Any) -> set[str]:
+def _references(value: Any, kind: str = _REF) -> set[str]:
+    """The names of what something refers to, of one kind of components."""
     if isinstance(value, list):
-        return {name for item in value for name in _references(item)}
+        return {name for item in value for name in _references(item, kind)}
     if not isinstance(value, dict):
         return set()
     ref = value.get("$ref")
-    own = {ref.removeprefix(_REF)} if isinstance(ref, str) and ref.startswith(_REF) else set()
-    return own | {name for item in value.values() for name in _references(item)}
+    own = {ref.removeprefix(kind)} if isinstance(ref, str) and ref.startswith(kind) else set()
+    return own | {name for item in value.values() for name in _references(item, kind)}
 
 
 def _camel_path(path: str) -> str:

@@ -8,7 +8,7 @@ from ninja import Query, Status
 from marketplace_kit.conditional import conditional, conditional_change
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.pagination import Page, PageParams, Slice, paginate
-from marketplace_kit.routing import Router, refuses
+from marketplace_kit.routing import Router, refuses, tells_location
 from marketplace_kit.users import user_of
 
 from . import schemas, webhooks
@@ -33,6 +33,7 @@ def list_webhooks(request: HttpRequest, params: Query[PageParams]) -> Slice[Webh
 
 
 @router.post("", response={201: schemas.WebhookWithSecret})
+@tells_location
 @refuses(TooManyWebhooks)
 def create_webhook(
     request: HttpRequest, response: HttpResponse, body: schemas.CreateWebhook

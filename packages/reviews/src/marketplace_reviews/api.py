@@ -13,7 +13,7 @@ from marketplace_kit.exceptions import NotFound
 from marketplace_kit.pagination import PageParams
 from marketplace_kit.public_cache import cached_publicly
 from marketplace_kit.renderer import answered
-from marketplace_kit.routing import Router, refuses
+from marketplace_kit.routing import Router, refuses, tells_location
 from marketplace_kit.users import user_of, viewer_of
 
 from . import actions, schemas, shown
@@ -42,6 +42,7 @@ def list_reviews(request: HttpRequest, service_id: UUID, params: Query[PageParam
 
 
 @router.post("/bookings/{booking_id}/review", response={201: schemas.Review})
+@tells_location
 @refuses(NotYoursToReview, NotCompleted, AlreadyReviewed)
 def create_review(
     request: HttpRequest, response: HttpResponse, booking_id: UUID, body: schemas.CreateReview
