@@ -6,7 +6,7 @@ from tests.urls import api
 
 from marketplace_kit.api import Api
 from marketplace_kit.exceptions import DomainError
-from marketplace_kit.openapi import _add_examples, _first_sentence
+from marketplace_kit.openapi import _add_examples, _first_sentence, _parameter
 from marketplace_kit.routing import refuses, tells_location
 from marketplace_kit.schemas import Problem
 
@@ -196,3 +196,10 @@ def test_where_the_new_thing_is_is_declared():
     made = api.get_openapi_schema(path_prefix="/")["paths"]["/thing"]["post"]["responses"][201]
 
     assert "Location" in made["headers"]
+
+
+def test_a_parameter_that_is_written_in_several_ways_says_all_of_them():
+    ways = [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": "^[0-9]+$"}]
+    given = {"in": "query", "name": "start", "schema": {"anyOf": [*ways, {"type": "null"}], "title": "Start"}}
+
+    assert _parameter(given)["schema"] == {"anyOf": ways}

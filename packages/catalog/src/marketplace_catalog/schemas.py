@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AliasPath, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, AliasPath, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 from pydantic_core import PydanticCustomError
 
 from marketplace_kit.money import MAX_AMOUNT
@@ -54,8 +54,15 @@ def _minutes(field: str, **more: Any) -> Any:
 
 
 Zone = Annotated[str, AfterValidator(_known_zone), Field(max_length=64, examples=["Europe/Berlin"])]
+# What hours look like. Beyond that `windows_rule` knows what is wrong with them, and says where.
+WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+TIME = {"type": "string", "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"}
+HOURS = {"type": "array", "items": TIME, "maxItems": 24}
+WEEKLY = {"type": "object", "propertyNames": {"enum": [*WEEK]}, "additionalProperties": HOURS}
+Hours = Annotated[list[str], WithJsonSchema(HOURS)]
+WeeklyHours = Annotated[dict[str, list[str]], WithJsonSchema(WEEKLY)]
 Windows = Annotated[
-    dict[str, list[str]],
+    WeeklyHours,
     Field(
         description="Weekdays in lower case, each an even, ascending list of local times: opens, closes, opens …",
         examples=[{"monday": ["09:00", "17:00"], "tuesday": ["09:00", "12:00", "13:00", "24:00"]}],
@@ -199,10 +206,18 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Day = Annotated[dt.date, BeforeValidator(_written_as_date)]
 
 
+_WALL_CLOCK = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?$"
+InstantOrWallClock = Annotated[
+    datetime,
+    BeforeValidator(rfc3339),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": _WALL_CLOCK}]}),
+]
+
+
 class AskedStart(Params):
     """A start to be explained."""
 
-    start: Annotated[datetime, BeforeValidator(rfc3339)] = Field(
+    start: InstantOrWallClock = Field(
         description="A date-time; without an offset it is what the service's own clock shows."
     )
 
@@ -210,7 +225,7 @@ class AskedStart(Params):
 class SetException(In):
     """The hours of one date."""
 
-    windows: list[str] = Field(
+    windows: Hours = Field(
         description="An even, ascending list of local times; an empty one closes the day.",
         examples=[["10:00", "14:00"]],
     )
@@ -228,9 +243,6 @@ class OrderImages(In):
 
 
 # --- out ---
-
-
-WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 def in_week_order(windows: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -275,7 +287,7 @@ class Service(Out):
     currency: str = Field(description="ISO 4217 code.")
     duration: int = Field(validation_alias=AliasPath("schedule", "duration"), description="Minutes.")
     timezone: str = Field(validation_alias=AliasPath("schedule", "timezone"), description="IANA zone of the hours.")
-    availability: Annotated[dict[str, list[str]], BeforeValidator(in_week_order)] = Field(
+    availability: Annotated[WeeklyHours, BeforeValidator(in_week_order)] = Field(
         validation_alias=AliasPath("schedule", "windows"), description="Weekly hours, local times by weekday."
     )
     buffer_before: int = Field(validation_alias=AliasPath("schedule", "buffer_before"), description="Minutes.")
@@ -331,4 +343,4 @@ class AvailabilityException(Out):
     """Other hours of one date."""
 
     date: dt.date = Field(description="A local date of the service's zone.")
-    windows: list[str] = Field(description="Local times: opens, closes, opens …; empty: closed.")
+    windows: Hours = Field(description="Local times: opens, closes, opens …; empty: closed.")

@@ -252,8 +252,12 @@ def _parameter(given: dict[str, Any]) -> dict[str, Any]:
     """A parameter with a description, never null (that is: left out), and without a title made up from its name."""
     schema = {key: value for key, value in given["schema"].items() if key not in ("title", "description", "examples")}
     found = {key: value for key, value in given.items() if key != "examples"}
+    choices = schema.pop("anyOf", [])
     # Of a number that may be sent as a string as well, the first: in an address there is no difference.
-    for choice in schema.pop("anyOf", ())[:1]:
+    same = [choice for choice in choices if choice.get("type") == choices[0].get("type")]
+    if len(same) > 1:
+        return found | {"schema": {"anyOf": same} | schema}
+    for choice in same:
         found = {key: value for key, value in choice.items() if key == "description"} | found
         schema = {key: value for key, value in choice.items() if key not in ("description", "examples")} | schema
     if found["in"] == "path":
