@@ -130,3 +130,11 @@ def test_what_a_problem_tells_beyond_its_code_is_declared():
     assert "ReadinessProblem" in str(said["/health/ready", 503])
     assert "paymentId" in DOCUMENT["components"]["schemas"]["PaymentProblem"]["required"]
     assert "parts" in DOCUMENT["components"]["schemas"]["ReadinessProblem"]["required"]
+
+
+@pytest.mark.parametrize("name", ["Tokens", "Session"])
+def test_a_tokens_type_is_always_the_same(name):
+    schema = DOCUMENT["components"]["schemas"][name]
+
+    assert schema["properties"]["tokenType"]["const"] == "Bearer"
+    assert "tokenType" in schema["required"]

@@ -8,7 +8,7 @@ from marketplace_kit.api import Api
 from marketplace_kit.exceptions import DomainError
 from marketplace_kit.openapi import _add_examples, _first_sentence, _parameter
 from marketplace_kit.routing import refuses, tells_location
-from marketplace_kit.schemas import Problem
+from marketplace_kit.schemas import In, Out, Problem
 
 
 class SpillProblem(Problem):
@@ -203,3 +203,25 @@ def test_a_parameter_that_is_written_in_several_ways_says_all_of_them():
     given = {"in": "query", "name": "start", "schema": {"anyOf": [*ways, {"type": "null"}], "title": "Start"}}
 
     assert _parameter(given)["schema"] == {"anyOf": ways}
+
+
+class Asked(In):
+    cups: int = 1
+
+
+class Poured(Out):
+    cups: int = 1
+
+
+def pour(request, body: Asked):
+    return Poured()
+
+
+def test_what_an_answer_always_has_is_required_though_it_has_a_default():
+    api = Api(title="pouring", urls_namespace="pouring")
+    api.post("/pour", response=Poured)(pour)
+    schemas = api.get_openapi_schema(path_prefix="/")["components"]["schemas"]
+
+    assert schemas["Poured"]["required"] == ["cups"]
+    assert "required" not in schemas["Asked"]
+    assert "errors" not in schemas["Problem"]["required"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import phonenumbers
@@ -215,7 +215,7 @@ class Tokens(Out):
 
     access: str = Field(description="Send it as `Authorization: Bearer …`.", examples=["eyJhbGciOiJIUzI1NiIs…"])
     refresh: str = Field(description="Good once, for the next pair.", examples=["eyJhbGciOiJIUzI1NiIs…"])
-    token_type: str = Field("Bearer", description="Always `Bearer`.", examples=["Bearer"])
+    token_type: Literal["Bearer"] = Field("Bearer", description="Always `Bearer`.", examples=["Bearer"])
     expires_in: int = Field(description="Seconds that the access token is good for.", examples=[900])
 
 

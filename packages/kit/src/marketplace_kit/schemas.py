@@ -116,9 +116,16 @@ class Params(_Guarded):
 
 
 class Out(BaseModel):
-    """An answer, read from a row or a dictionary; its names become camelCase on the way out only."""
+    """An answer, read from a row or a dictionary; its names become camelCase on the way out only.
 
-    model_config = ConfigDict(from_attributes=True, alias_generator=AliasGenerator(serialization_alias=to_camel))
+    All its fields are always there, those with a default too, and the document says so.
+    """
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        alias_generator=AliasGenerator(serialization_alias=to_camel),
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 # --- errors ---
@@ -134,6 +141,8 @@ class ProblemError(Out):
 
 class Problem(Out):
     """An error, as RFC 9457 has it."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     type: str = Field(description="A URI that names the kind of problem.")
     title: str = Field(description="The kind of problem in words.")
