@@ -138,3 +138,14 @@ def test_a_tokens_type_is_always_the_same(name):
 
     assert schema["properties"]["tokenType"]["const"] == "Bearer"
     assert "tokenType" in schema["required"]
+
+
+@pytest.mark.parametrize("path", ["/api/openapi.json", "/api/docs"])
+def test_the_document_and_its_page_are_read_and_nothing_else(path):
+    answers = {method: Client().generic(method, path) for method in ("GET", "HEAD", "POST", "DELETE", "OPTIONS")}
+    refused = [answer for answer in answers.values() if answer.status_code == 405]
+
+    assert [method for method, answer in answers.items() if answer.status_code == 200] == ["GET", "HEAD"]
+    assert {answer["Content-Type"] for answer in refused} == {"application/problem+json"}
+    assert {answer["Allow"] for answer in refused} == {"GET, HEAD"}
+    assert len(refused) == 3

@@ -1,7 +1,10 @@
 """Every error is a problem document, wherever it comes from."""
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
+
+from marketplace_kit.api import Api
 
 MEMBERS = {"type", "title", "status", "detail", "code", "requestId"}
 
@@ -58,6 +61,33 @@ def test_a_method_that_is_not_there(anybody):
 
     problem_of(answer, 405, "method_not_allowed")
     assert answer["Allow"] == "POST"
+
+
+def test_where_get_is_head_is_and_both_are_told(anybody):
+    answer = anybody.post("/api/things")
+
+    problem_of(answer, 405, "method_not_allowed")
+    assert answer["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("path", ["/api/openapi.json", "/api/docs"])
+def test_the_document_and_its_page_are_read_and_nothing_else(anybody, path):
+    for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
+        answer = anybody.generic(method, path)
+        problem_of(answer, 405, "method_not_allowed")
+        assert answer["Allow"] == "GET, HEAD"
+
+
+def test_the_document_is_read(anybody):
+    assert (anybody.get("/api/openapi.json").status_code, anybody.head("/api/openapi.json").status_code) == (200, 200)
+
+
+def test_a_host_may_decorate_the_document_all_the_same(rf):
+    api = Api(urls_namespace="decorated", docs_decorator=lambda view: lambda request: HttpResponse("kept"))
+    document, page = (p.callback for p in api.urls[0][0].url_patterns if p.name in ("openapi-json", "openapi-view"))
+
+    assert document(rf.get("/")).content == page(rf.get("/")).content == b"kept"
+    assert document(rf.post("/")).status_code == 405
 
 
 def test_no_sign_in(anybody, db):

@@ -1,6 +1,6 @@
 """The API object that a project makes one of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -8,6 +8,7 @@ from typing import Any, cast
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver
 from django.utils.functional import SimpleLazyObject
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
@@ -34,9 +35,11 @@ class Api(NinjaAPI):
         *,
         also_refused: Mapping[str, Sequence[type[DomainError]]] | None = None,
         examples: Path | None = None,
+        docs_decorator: Callable[[Any], Any] | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(parser=StrictParser(), renderer=OrjsonRenderer(), **options)
+        read_only = partial(_read_only, docs_decorator)
+        super().__init__(parser=StrictParser(), renderer=OrjsonRenderer(), docs_decorator=read_only, **options)
         self.also_refused = also_refused or {}
         self.examples = examples
         install_error_handlers(self)
@@ -63,3 +66,8 @@ class Api(NinjaAPI):
     ) -> OpenAPISchema:
         prefix = self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
         return Document(self, prefix)
+
+
+def _read_only(decorate: Callable[[Any], Any] | None, view: Any) -> Any:
+    """The view of the document or of its page, which Ninja would answer every method with."""
+    return require_safe(decorate(view) if decorate else view)

@@ -126,6 +126,11 @@ def api_errors(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+def _with_head(allowed: str) -> str:
+    methods = {method.strip() for method in allowed.split(",") if method.strip()}
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
+
+
 def plain_http(get_response: GetResponse) -> GetResponse:
     """Let HEAD ask for whatever GET does, and say how long each answer is: Ninja knows neither.
 
@@ -137,6 +142,8 @@ def plain_http(get_response: GetResponse) -> GetResponse:
         request.method = "GET" if asks_head else request.method
         response = get_response(request)
         request.method = "HEAD" if asks_head else request.method
+        if response.status_code == 405 and request.path_info.startswith(conf.API_PREFIX):
+            response["Allow"] = _with_head(response.get("Allow", ""))
         bodiless = response.status_code < 200 or response.status_code in (204, 304)
         if not (response.streaming or bodiless or response.has_header("Content-Length")):
             response["Content-Length"] = str(len(response.content))
