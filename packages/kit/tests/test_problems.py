@@ -117,6 +117,27 @@ def test_bodies_by_type_and_size(member, body, media_type, status, code):
         problem_of(answer, status, code)
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "x-nothing"])
+@pytest.mark.parametrize(("method", "path"), [("POST", "/api/orders"), ("PUT", "/api/file")])
+def test_an_encoded_body_is_of_another_type(member, method, path, encoding):
+    media_type = "application/json" if method == "POST" else "multipart/form-data; boundary=x"
+    answer = member.generic(method, path, b"x", content_type=media_type, headers={"Content-Encoding": encoding})
+
+    problem_of(answer, 415, "unsupported_media_type")
+    assert answer["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "status"),
+    [(b'{"name":"Tea"}', "Identity", 200), (b'{"name":"Tea"}', "", 200), (b"", "gzip", 422)],
+)
+def test_a_body_that_is_not_encoded_may_say_so(member, body, encoding, status):
+    headers = {"Content-Encoding": encoding}
+    answer = member.generic("POST", "/api/orders", body, content_type="application/json", headers=headers)
+
+    assert answer.status_code == status
+
+
 def test_size_and_type_are_looked_at_before_who_it_is(anybody, db):
     answer = anybody.generic("POST", "/api/orders", b"x", content_type="text/plain")
 

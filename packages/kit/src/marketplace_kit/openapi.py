@@ -36,6 +36,8 @@ def _refused(error: type[exceptions.DomainError]) -> Refused:
     return Refused(error.code, " ".join((error.__doc__ or "").split()), error.problem, tuple(error.headers))
 
 
+ACCEPTED = ("Accept", "Accept-Encoding")
+
 # What an operation answers because of what it takes, by status.
 ALWAYS = {500: Refused("internal_error", "A defect of ours."), 503: _refused(exceptions.ServiceUnavailable)}
 WITH_AUTH = {401: _refused(exceptions.Unauthenticated)}
@@ -44,7 +46,7 @@ WITH_JSON = {400: Refused("malformed_json", "The body is not JSON.")}
 WITH_UPLOAD = {400: _refused(MalformedUpload)}
 WITH_BODY = {
     413: Refused("too_large", "The body is too large."),
-    415: Refused("unsupported_media_type", "The body is of another type."),
+    415: Refused("unsupported_media_type", "The body is of another type, or encoded.", headers=ACCEPTED),
 }
 WITH_INPUT = {422: _refused(exceptions.InvalidField)}
 WITH_PATH = {404: _refused(exceptions.NotFound)}
@@ -71,6 +73,11 @@ HEADERS: dict[str, dict[str, Any]] = {
     "Idempotent-Replayed": {
         "description": "There where it is the first answer to this Idempotency-Key, told again.",
         "schema": {"type": "string", "const": "true"},
+    },
+    "Accept": {"description": "There where the body is of another type: which to send.", "schema": {"type": "string"}},
+    "Accept-Encoding": {
+        "description": "There where the body is encoded: which encoding to send it in, none.",
+        "schema": {"type": "string", "const": "identity"},
     },
     "WWW-Authenticate": {"description": "How to sign in.", "schema": {"type": "string"}, "example": "Bearer"},
     "Retry-After": {

@@ -134,6 +134,10 @@ def _body_refused(request: HttpRequest, limit: int, media_type: str) -> HttpResp
         return problem(request, 400, detail="Content-Length is not a number.")
     if int(length) > limit:
         return problem(request, 413, detail=f"The body may have {limit} bytes at the most.")
-    if media_type and int(length) and request.content_type != media_type:
+    if not media_type or not int(length):
+        return None
+    if request.content_type != media_type:
         return problem(request, 415, detail=f"Send the body as {media_type}.", headers={"Accept": media_type})
+    if request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in ("", "identity"):
+        return problem(request, 415, detail="Send the body as it is.", headers={"Accept-Encoding": "identity"})
     return None
