@@ -9,6 +9,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.mail import mailers
 from django.db import OperationalError, connection, transaction
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from tests.people.models import Thing
@@ -309,8 +310,33 @@ def test_bodies_that_hold_no_file(anybody, body, media_type, status):
     assert answer.status_code == status, answer.content
 
 
-def test_a_file_that_the_protection_of_sessions_has_read(rf):
-    request = rf.post("/", {"file": ContentFile(b"hello", name="a.txt")})
-    assert "csrfmiddlewaretoken" not in request.POST  # it looks there before it looks at the headers
+def put_parts(client, parts):
+    body = encode_multipart(BOUNDARY, {"file": ContentFile(b"hello", name="a.txt")} | parts)
+    return client.generic("PUT", "/api/file", body, content_type=MULTIPART_CONTENT)
+
+
+def test_parts_that_there_are_none_of_are_told_like_unknown_fields(anybody, member):
+    told = member.post("/api/orders", {"name": "Tea", "a/~b": 1}).json()["errors"][0]
+    other = ContentFile(b"hello", name="b.txt")
+    answer = put_parts(anybody, {"role": "staff", "a/~b": "x", "other": other, "csrfmiddlewaretoken": "x"})
+
+    assert answer.status_code == 422
+    pointers = ["/a~1~0b", "/csrfmiddlewaretoken", "/other", "/role"]
+    assert answer.json()["errors"] == [told | {"pointer": pointer} for pointer in pointers]
+
+
+def test_all_that_is_wrong_with_the_parts_is_told_at_once(anybody):
+    answer = put_parts(anybody, {"file": "only text", "role": "staff"})
+
+    assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [
+        ("/file", "missing"),
+        ("/role", "extra_forbidden"),
+    ]
+
+
+@pytest.mark.parametrize("parts", [{}, {"csrfmiddlewaretoken": "x"}])
+def test_a_file_that_the_protection_of_sessions_has_read(rf, parts):
+    request = rf.post("/", {"file": ContentFile(b"hello", name="a.txt")} | parts)
+    assert ("csrfmiddlewaretoken" in request.POST) is bool(parts)  # it looks there before it looks at the headers
 
     assert read_one(request, 5).read() == b"hello"

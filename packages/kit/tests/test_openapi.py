@@ -85,7 +85,8 @@ def test_money_is_a_number_and_names_are_camel_case(document):
 def test_an_upload_is_described(document):
     body = document["paths"]["/api/file"]["put"]["requestBody"]
 
-    assert body["content"]["multipart/form-data"]["schema"]["required"] == ["file"]
+    schema = body["content"]["multipart/form-data"]["schema"]
+    assert (schema["required"], schema["additionalProperties"]) == (["file"], False)
 
 
 def test_a_summary_is_the_first_sentence():

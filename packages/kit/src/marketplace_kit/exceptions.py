@@ -53,6 +53,11 @@ class ServiceUnavailable(DomainError):
     headers = {"Retry-After": "5"}
 
 
+def step(name: str) -> str:
+    """One step of a JSON Pointer (RFC 6901): `/name`."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
 class InvalidField(DomainError):
     """A value is not acceptable."""
 

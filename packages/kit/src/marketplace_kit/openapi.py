@@ -243,7 +243,7 @@ def _add_headers(response: dict[str, Any], *names: str) -> None:
 
 def _upload_body(limit: int) -> dict[str, Any]:
     file = {"type": "string", "format": "binary", "description": f"At most {limit} bytes."}
-    schema = {"type": "object", "properties": {"file": file}, "required": ["file"]}
+    schema = {"type": "object", "properties": {"file": file}, "required": ["file"], "additionalProperties": False}
     return {"content": {"multipart/form-data": {"schema": schema}}, "required": True}
 
 

@@ -158,14 +158,10 @@ def pointer(location: tuple[str | int, ...]) -> str:
     source, *path = location
     if source in ("body", "form", "file"):
         # path[0] is the name of the endpoint's argument, which the client does not see
-        return "".join(f"/{_escaped(str(step))}" for step in path[1:] if not _is_internal(step))
+        return "".join(exceptions.step(str(name)) for name in path[1:] if not _is_internal(name))
     # Within a model of parameters: the argument's name, the parameter, and where in it.
     name = str(path[1 if len(path) > 1 else 0]) if path else ""
     return f"{source}/{to_camel(name) if source == 'path' else name}"
-
-
-def _escaped(step: str) -> str:
-    return step.replace("~", "~0").replace("/", "~1")
 
 
 def _is_internal(step: str | int) -> bool:
