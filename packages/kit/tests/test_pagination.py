@@ -209,3 +209,12 @@ def test_compiled_pages_take_the_cursors_of_paginate_only(things, cursor):
     for page_of in (lambda: pages.page(False, {}, params, ORDERS[0]), lambda: paginate(rows, params, "-id")):
         with pytest.raises(InvalidCursor):
             page_of()
+
+
+@pytest.mark.parametrize("limit", ["1_0", "1.0", "1e1", " 10", "+10", "٣", "0x1", ""])
+@pytest.mark.parametrize("name", ["limit", "minCount"])
+def test_a_whole_number_is_written_in_digits(anybody, name, limit):
+    answer = anybody.get("/api/things", {name: limit})
+
+    assert answer.status_code == 422
+    assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [(f"query/{name}", "int_parsing")]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from copy import copy
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -18,15 +18,17 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError, PydanticKnownError
 
 from . import money
 
+_DIGITS = re.compile(r"-?[0-9]+")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
@@ -113,6 +115,15 @@ class Params(_Guarded):
     """Query parameters: camelCase names; unknown ones are ignored."""
 
     model_config = ConfigDict(extra="ignore", alias_generator=to_camel)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _only_digits(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[str(info.field_name)].annotation
+        # pydantic would also take `1_0` and `1.0` for integers.
+        if isinstance(value, str) and int in (kind, *get_args(kind)) and not _DIGITS.fullmatch(value):
+            raise PydanticKnownError("int_parsing")
+        return value
 
 
 class Out(BaseModel):
