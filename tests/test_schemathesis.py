@@ -36,7 +36,6 @@ KNOWS_MORE = {
     "changeWebhook": "looks up the host",
     "createBooking": "refuses what lies in the past, or beyond the service's window",
     "createPayout": "knows the currencies",
-    "createReview": "takes 4, and not 4.0",
     "createService": "knows times, zones, currencies and categories",
     "createWebhook": "looks up the host",
     "changeMe": "knows phone numbers",

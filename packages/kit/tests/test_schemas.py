@@ -17,7 +17,11 @@ def wrong_places(answer):
     [
         ('{"name":"Tea","count":true}', "/count"),
         ('{"name":"Tea","count":"1"}', "/count"),
-        ('{"name":"Tea","count":1.0}', "/count"),
+        ('{"name":"Tea","count":1.5}', "/count"),
+        ('{"name":"Tea","count":5.00000000000000000000000000000000000000001}', "/count"),
+        ('{"name":"Tea","count":6.0}', "/count"),
+        ('{"name":"Tea","count":1e999999}', "/count"),
+        ('{"name":"Tea","count":1e-999999}', "/count"),
         ('{"name":"Tea","count":6}', "/count"),
         ('{"name":"Tea","count":99999999999999999999999999}', "/count"),
         ('{"name":"Tea","count":null}', "/count"),
@@ -132,3 +136,12 @@ def test_a_patch_has_what_was_sent_and_no_nulls_where_there_are_none(member):
     assert wrong_places(member.patch(path, {"name": None})) == {"/name"}
     assert wrong_places(member.patch(path, {"price": 0.5, "currency": "JPY"})) == {"/price"}
     assert wrong_places(member.patch("/api/orders/7", {})) == {"path/orderId"}
+
+
+@pytest.mark.parametrize("count", ["3", "3.0", "3.000", "0.3e1", "30E-1"])
+def test_a_whole_number_is_one_however_it_is_written(member, count):
+    body = f'{{"name":"Tea","count":{count}}}'
+    answer = member.generic("POST", "/api/orders", body, content_type="application/json")
+
+    assert answer.status_code == 200, answer.content
+    assert repr(answer.json()["given"]["count"]) == "3"

@@ -173,7 +173,14 @@ def _not_bool(value: Any) -> Any:
     return value
 
 
-Int = Annotated[int, Field(strict=True)]
+def _whole(value: Any) -> Any:
+    # 60.0 is an integer of JSON Schema's, and comes as a Decimal. One of a million digits stays what it is.
+    if isinstance(value, Decimal) and value.adjusted() < 19 and value == value.to_integral_value():
+        return int(value)
+    return value
+
+
+Int = Annotated[int, BeforeValidator(_whole), Field(strict=True)]
 Bool = Annotated[bool, Field(strict=True)]
 Amount = Annotated[
     Decimal,
