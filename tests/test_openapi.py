@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 from django.urls import resolve
+from pydantic import ValidationError
 
 from marketplace.api import api
 
@@ -149,3 +150,18 @@ def test_the_document_and_its_page_are_read_and_nothing_else(path):
     assert {answer["Content-Type"] for answer in refused} == {"application/problem+json"}
     assert {answer["Allow"] for answer in refused} == {"GET, HEAD"}
     assert len(refused) == 3
+
+
+@pytest.mark.parametrize("form", ["urn:uuid:{}", "{{{}}}"])
+def test_an_id_in_a_path_is_written_plainly(form):
+    """As pydantic would have it, one thing had several addresses."""
+    plain = "019b8d3c-6a00-7000-8000-00000000000a"
+    views = [view for router in api._get_bound_routers() for view in router.path_operations.values()]
+    taken = [m for v in views for o in v.operations for m in o.models if m.__ninja_param_source__ == "path"]
+    for model in taken:
+        names = [name for name in model.__ninja_flatten_map__ if name != "date"]
+        model.resolve(None, api, dict.fromkeys(names, plain) | SAMPLES)
+        with pytest.raises(ValidationError) as refused:
+            model.resolve(None, api, dict.fromkeys(names, form.format(plain)) | SAMPLES)
+        assert refused.value.error_count() == len(names)
+    assert taken

@@ -145,3 +145,20 @@ def test_a_whole_number_is_one_however_it_is_written(member, count):
 
     assert answer.status_code == 200, answer.content
     assert repr(answer.json()["given"]["count"]) == "3"
+
+
+FORMS = ["urn:uuid:{}", "{{{}}}", "{} ", "{}0", "{}%0a"]
+KEY = "019b8d3c-6a00-7000-8000-00000000000a"
+
+
+@pytest.mark.parametrize("key", [KEY, KEY.upper()])
+def test_an_id_is_written_plainly_in_any_case(member, key):
+    assert member.patch(f"/api/orders/{key}", {}).status_code == 200
+
+
+@pytest.mark.parametrize("key", [KEY.replace("-", ""), *(form.format(KEY) for form in FORMS)])
+def test_and_in_no_other_way(member, key):
+    answer = member.patch(f"/api/orders/{key}", {})
+
+    assert wrong_places(answer) == {"path/orderId"}
+    assert [e["code"] for e in answer.json()["errors"]] == ["uuid_parsing"]

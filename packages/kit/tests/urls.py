@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from django.db import DataError, OperationalError, connection, transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -24,6 +23,7 @@ from marketplace_kit.schemas import (
     AmountOut,
     Bool,
     Currency,
+    Id,
     In,
     Instant,
     Int,
@@ -100,7 +100,7 @@ def create_order(request: HttpRequest, body: Order) -> dict[str, Any]:
 
 
 @router.patch("/orders/{order_id}", response=Echo)
-def change_order(request: HttpRequest, order_id: UUID, body: ChangeOrder) -> dict[str, Any]:
+def change_order(request: HttpRequest, order_id: Id, body: ChangeOrder) -> dict[str, Any]:
     return {"given": body.given()}
 
 

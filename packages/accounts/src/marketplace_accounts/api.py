@@ -1,7 +1,6 @@
 """`/users`: oneself, and others."""
 
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Status
@@ -9,6 +8,7 @@ from ninja import Status
 from marketplace_kit.conditional import conditional, conditional_change
 from marketplace_kit.exceptions import NotFound, ServiceUnavailable
 from marketplace_kit.routing import Router, limited_as, refuses, takes_upload
+from marketplace_kit.schemas import Id
 from marketplace_kit.uploads import TooLarge, read_one
 from marketplace_kit.users import user_of, viewer_of
 from marketplace_media.exceptions import NotAnImage, TooManyPixels
@@ -76,7 +76,7 @@ def export_me(request: HttpRequest) -> dict[str, Any]:
 @router.get("/{user_id}", auth=None, response=schemas.PublicUser)
 @conditional
 @refuses(NotFound, TokenNotValid)
-def get_user(request: HttpRequest, user_id: UUID) -> User:
+def get_user(request: HttpRequest, user_id: Id) -> User:
     """The public profile of a provider, or of somebody with whom you share a booking."""
     user = User.objects.active().with_profile().filter(pk=user_id).first()
     if user is None or not user.is_visible_to(viewer_of(request)):

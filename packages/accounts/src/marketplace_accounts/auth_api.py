@@ -10,7 +10,7 @@ from marketplace_kit.exceptions import NotFound
 from marketplace_kit.pagination import Whole
 from marketplace_kit.ratelimits import count
 from marketplace_kit.routing import Router, ignores_authorization, limited_as, refuses
-from marketplace_kit.schemas import clean_line
+from marketplace_kit.schemas import Id, clean_line
 from marketplace_kit.users import user_of
 
 from . import actions, schemas
@@ -86,7 +86,7 @@ def list_sessions(request: HttpRequest) -> dict[str, Any]:
 
 @router.delete("/sessions/{session_id}", response={204: None})
 @refuses(NotFound)
-def end_session(request: HttpRequest, session_id: UUID) -> Status[None]:
+def end_session(request: HttpRequest, session_id: Id) -> Status[None]:
     """End one of your sessions; its tokens are refused from now on."""
     actions.end_session(user_of(request).pk, session_id)
     return Status(204, None)

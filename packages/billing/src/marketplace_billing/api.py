@@ -15,6 +15,7 @@ from marketplace_kit.idempotency import attempt_of, idempotent_in_steps
 from marketplace_kit.pagination import Page, PageParams, Slice, Whole, paginate
 from marketplace_kit.renderer import answered
 from marketplace_kit.routing import Router, ignores_authorization, limited_as, refuses, tells_location
+from marketplace_kit.schemas import Id
 from marketplace_kit.users import user_of
 from marketplace_kit.webhooks import BadSignature
 
@@ -119,7 +120,7 @@ def list_payouts(request: HttpRequest, params: Query[PageParams]) -> Slice[Payou
 
 @router.get("/{payment_id}", response=schemas.Payment)
 @conditional
-def get_payment(request: HttpRequest, payment_id: UUID) -> Payment:
+def get_payment(request: HttpRequest, payment_id: Id) -> Payment:
     """One payment, for either side and for staff."""
     return visible(request, payment_id)
 
@@ -127,7 +128,7 @@ def get_payment(request: HttpRequest, payment_id: UUID) -> Payment:
 @router.post("/{payment_id}/refunds", response={201: schemas.Refund})
 @idempotent_in_steps(actions.patience)
 @refuses(NotYourRefund, PaymentNotRefundable, RefundExceedsPayment)
-def create_refund(request: HttpRequest, payment_id: UUID, body: schemas.CreateRefund | None = None) -> Status[Refund]:
+def create_refund(request: HttpRequest, payment_id: Id, body: schemas.CreateRefund | None = None) -> Status[Refund]:
     """Give money back. For the provider and staff."""
     body = body or schemas.CreateRefund()
     user, payment, attempt = user_of(request), visible(request, payment_id), attempt_of(request)
@@ -137,7 +138,7 @@ def create_refund(request: HttpRequest, payment_id: UUID, body: schemas.CreateRe
 
 
 @router.get("/{payment_id}/refunds", response=Whole[schemas.Refund])
-def list_refunds(request: HttpRequest, payment_id: UUID) -> dict[str, Any]:
+def list_refunds(request: HttpRequest, payment_id: Id) -> dict[str, Any]:
     """What was given back of a payment, oldest first."""
     return {"items": visible(request, payment_id).refunds.select_related("payment")}
 

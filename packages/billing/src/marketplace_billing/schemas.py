@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from marketplace_kit.pagination import PageParams
-from marketplace_kit.schemas import Amount, AmountOut, Currency, In, Instant, Out, Params, Text500, Wrong
+from marketplace_kit.schemas import Amount, AmountOut, Currency, Id, In, Instant, Out, Params, Text500, Wrong
 from marketplace_kit.users import UserId
 
 from .gateways.protocol import gateway
@@ -23,7 +23,7 @@ PaymentMethod = Annotated[
 class CreatePayment(In):
     """How to pay for a booking."""
 
-    booking_id: UUID = Field(description="What to pay for, in whole.")
+    booking_id: Id = Field(description="What to pay for, in whole.")
     payment_method: PaymentMethod = Field(description="One of the gateway's; the mock's say what they do.")
 
     @classmethod
@@ -66,14 +66,14 @@ class PaymentFilters(PageParams):
     """Which payments."""
 
     status: PaymentStatus | None = Field(None, description="Those of one status.")
-    booking_id: UUID | None = Field(None, description="Those of one booking.")
+    booking_id: Id | None = Field(None, description="Those of one booking.")
     role: Literal["customer", "provider"] | None = Field(None, description="The side that the caller is on.")
 
 
 class QuoteParams(Params):
     """Of which booking."""
 
-    booking_id: UUID = Field(description="The booking that might be cancelled.")
+    booking_id: Id = Field(description="The booking that might be cancelled.")
 
 
 class Payment(Out):

@@ -12,6 +12,7 @@ from marketplace_kit.idempotency import idempotent
 from marketplace_kit.pagination import Page, Whole
 from marketplace_kit.renderer import answered
 from marketplace_kit.routing import Router, refuses, tells_location
+from marketplace_kit.schemas import Id
 from marketplace_kit.users import user_of
 from marketplace_scheduling.exceptions import SlotUnavailable
 
@@ -51,34 +52,34 @@ def list_bookings(request: HttpRequest, params: Query[schemas.BookingFilters]) -
 
 @router.get("/{booking_id}", response=schemas.Booking)
 @conditional
-def get_booking(request: HttpRequest, booking_id: UUID) -> HttpResponse:
+def get_booking(request: HttpRequest, booking_id: Id) -> HttpResponse:
     """One booking, for either side and for staff."""
     return answered(shown.one(user_of(request), booking_id))
 
 
 @router.get("/{booking_id}/history", response=Whole[schemas.HistoryEntry])
-def list_booking_history(request: HttpRequest, booking_id: UUID) -> dict[str, Any]:
+def list_booking_history(request: HttpRequest, booking_id: Id) -> dict[str, Any]:
     """Everything that happened to a booking, oldest first."""
     return {"items": visible(request, booking_id).history.all()}
 
 
 @router.post("/{booking_id}/confirm", response=schemas.Booking)
 @refuses(NotYourMove, InvalidTransition, TooLate)
-def confirm_booking(request: HttpRequest, booking_id: UUID) -> Booking:
+def confirm_booking(request: HttpRequest, booking_id: Id) -> Booking:
     """Accept a pending booking. For its provider, before its start."""
     return actions.confirm_booking(user_of(request), visible(request, booking_id))
 
 
 @router.post("/{booking_id}/complete", response=schemas.Booking)
 @refuses(NotYourMove, InvalidTransition, TooEarly)
-def complete_booking(request: HttpRequest, booking_id: UUID) -> Booking:
+def complete_booking(request: HttpRequest, booking_id: Id) -> Booking:
     """Say that a confirmed booking was done. For its provider, once it has started."""
     return actions.complete_booking(user_of(request), visible(request, booking_id))
 
 
 @router.post("/{booking_id}/reschedule", response=schemas.Booking)
 @refuses(NotYourMove, InvalidTransition, TooLate, SlotUnavailable)
-def reschedule_booking(request: HttpRequest, booking_id: UUID, body: schemas.RescheduleBooking) -> Booking:
+def reschedule_booking(request: HttpRequest, booking_id: Id, body: schemas.RescheduleBooking) -> Booking:
     """Move a booking to another free slot, before its start. Its own time counts as free.
 
     The hours, grid, notice and window are the service's as they are now; duration, buffers and price stay as booked.
@@ -88,7 +89,7 @@ def reschedule_booking(request: HttpRequest, booking_id: UUID, body: schemas.Res
 
 
 @router.get("/{booking_id}/calendar", response={200: None}, openapi_extra=calendar.RESPONSE)
-def get_booking_calendar(request: HttpRequest, booking_id: UUID) -> HttpResponse:
+def get_booking_calendar(request: HttpRequest, booking_id: Id) -> HttpResponse:
     """A booking as an iCalendar file (RFC 5545), for the caller's own calendar."""
     content = calendar.render(visible(request, booking_id), user_of(request))
     headers = {"Content-Disposition": f'attachment; filename="booking-{booking_id}.ics"'}
@@ -97,7 +98,7 @@ def get_booking_calendar(request: HttpRequest, booking_id: UUID) -> HttpResponse
 
 @router.post("/{booking_id}/cancel", response=schemas.Booking)
 @refuses(InvalidTransition, TooLate)
-def cancel_booking(request: HttpRequest, booking_id: UUID, body: schemas.CancelBooking | None = None) -> Booking:
+def cancel_booking(request: HttpRequest, booking_id: Id, body: schemas.CancelBooking | None = None) -> Booking:
     """Call a booking off, before its start. What was paid is given back by its policy."""
     reason = body.reason if body else None
     return actions.cancel_booking(user_of(request), visible(request, booking_id), reason)

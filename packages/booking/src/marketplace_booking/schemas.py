@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from marketplace_catalog.lifecycle import CancellationPolicy
 from marketplace_kit.pagination import PageParams
-from marketplace_kit.schemas import AmountOut, In, Instant, Out, Text500, Text2000
+from marketplace_kit.schemas import AmountOut, Id, In, Instant, Out, Text500, Text2000
 from marketplace_kit.users import UserId
 
 from .lifecycle import BookingStatus, Event, Party
@@ -20,7 +20,7 @@ from .lifecycle import BookingStatus, Event, Party
 class CreateBooking(In):
     """The slot to book."""
 
-    service_id: UUID = Field(description="What to book.")
+    service_id: Id = Field(description="What to book.")
     scheduled_at: Instant = Field(description="The start of a free slot.", examples=["2027-01-11T09:00:00Z"])
     notes: Text2000 = Field("", description="For the provider.", examples=["Second floor, ring twice."])
 
@@ -42,7 +42,7 @@ class BookingFilters(PageParams):
 
     role: Literal["customer", "provider"] | None = Field(None, description="The side that the caller is on.")
     status: list[BookingStatus] = Field([], description="May be given more than once.")
-    service_id: UUID | None = Field(None, description="Those of one service.")
+    service_id: Id | None = Field(None, description="Those of one service.")
     scheduled_from: Instant | None = Field(None, alias="from", description="Scheduled at this moment or later.")
     scheduled_to: Instant | None = Field(None, alias="to", description="Scheduled before this moment.")
     sort: Literal["-createdAt", "scheduledAt", "-scheduledAt"] = Field("-createdAt", description="The order.")

@@ -1,7 +1,6 @@
 """`/services`: parse, fetch in scope, call an action, return the row."""
 
 from typing import Any
-from uuid import UUID
 
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
@@ -12,6 +11,7 @@ from marketplace_kit.pagination import Page, Whole
 from marketplace_kit.public_cache import cached_publicly
 from marketplace_kit.renderer import answered
 from marketplace_kit.routing import Router, refuses, tells_location
+from marketplace_kit.schemas import Id
 from marketplace_kit.users import user_of
 
 from . import actions, listing, schemas, shown
@@ -65,7 +65,7 @@ def list_categories(request: HttpRequest) -> dict[str, Any]:
 @router.get("/{service_id}", auth=None, response=schemas.Service)
 @conditional
 @cached_publicly(TOPIC)
-def get_service(request: HttpRequest, service_id: UUID) -> Service | HttpResponse:
+def get_service(request: HttpRequest, service_id: Id) -> Service | HttpResponse:
     """One service. An inactive one is there for its provider and for staff only."""
     for found in shown.listed([service_id]):
         return answered(found)
@@ -75,7 +75,7 @@ def get_service(request: HttpRequest, service_id: UUID) -> Service | HttpRespons
 @router.patch("/{service_id}", response=schemas.Service)
 @conditional_change(visible)
 @refuses(NotYourService)
-def change_service(request: HttpRequest, service_id: UUID, body: schemas.ChangeService) -> Service:
+def change_service(request: HttpRequest, service_id: Id, body: schemas.ChangeService) -> Service:
     """Change a service of your own. Bookings keep what was agreed."""
     actions.change_service(user_of(request), visible(request, service_id), body.given())
     return visible(request, service_id)
@@ -83,7 +83,7 @@ def change_service(request: HttpRequest, service_id: UUID, body: schemas.ChangeS
 
 @router.delete("/{service_id}", response={204: None})
 @refuses(NotYourService)
-def delete_service(request: HttpRequest, service_id: UUID) -> Status[None]:
+def delete_service(request: HttpRequest, service_id: Id) -> Status[None]:
     """Take a service of your own out of the catalog. Bookings keep what they show."""
     actions.delete_service(user_of(request), visible(request, service_id))
     return Status(204, None)

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Status
@@ -11,6 +10,7 @@ from marketplace_kit.exceptions import InvalidField, NotFound
 from marketplace_kit.pagination import Whole
 from marketplace_kit.renderer import answered, in_utc
 from marketplace_kit.routing import Router, refuses
+from marketplace_kit.schemas import Id
 from marketplace_kit.users import user_of
 from marketplace_scheduling.exceptions import TooManyExceptions
 
@@ -23,7 +23,7 @@ router = Router(tags=["Availability"])
 
 
 @router.get("/{service_id}/slots", auth=None, response=schemas.Slots)
-def list_slots(request: HttpRequest, service_id: UUID, span: Query[schemas.SlotSpan]) -> HttpResponse:
+def list_slots(request: HttpRequest, service_id: Id, span: Query[schemas.SlotSpan]) -> HttpResponse:
     """Every start within the span that can be booked now, ascending."""
     if span.start >= span.end:
         raise InvalidField("query/to", "empty_span", "`to` must lie after `from`.")
@@ -38,14 +38,14 @@ def list_slots(request: HttpRequest, service_id: UUID, span: Query[schemas.SlotS
 
 
 @router.get("/{service_id}/slots/explain", auth=None, response=schemas.Explanation)
-def explain_slot(request: HttpRequest, service_id: UUID, asked: Query[schemas.AskedStart]) -> dict[str, Any]:
+def explain_slot(request: HttpRequest, service_id: Id, asked: Query[schemas.AskedStart]) -> dict[str, Any]:
     """Whether a start can be booked now, and if not, every reason why, by the rules that the slots are listed by."""
     reasons = scheduled(request, service_id).explain(asked.start)
     return {"bookable": not reasons, "reasons": reasons}
 
 
 @router.get("/{service_id}/availability/exceptions", auth=None, response=Whole[schemas.AvailabilityException])
-def list_availability_exceptions(request: HttpRequest, service_id: UUID) -> dict[str, Any]:
+def list_availability_exceptions(request: HttpRequest, service_id: Id) -> dict[str, Any]:
     """The dates on which other hours hold than those of their weekday, in their order."""
     return {"items": scheduled(request, service_id).schedule.exceptions.all()}
 
@@ -53,7 +53,7 @@ def list_availability_exceptions(request: HttpRequest, service_id: UUID) -> dict
 @router.put("/{service_id}/availability/exceptions/{date}", response=schemas.AvailabilityException)
 @refuses(NotYourService, TooManyExceptions)
 def set_availability_exception(
-    request: HttpRequest, service_id: UUID, date: schemas.Day, body: schemas.SetException
+    request: HttpRequest, service_id: Id, date: schemas.Day, body: schemas.SetException
 ) -> Any:
     """Let these be the hours of one local date; none at all close it. Bookings stay as they are."""
     return actions.set_exception(user_of(request), visible(request, service_id), date, body.windows)
@@ -61,7 +61,7 @@ def set_availability_exception(
 
 @router.delete("/{service_id}/availability/exceptions/{date}", response={204: None})
 @refuses(NotYourService)
-def clear_availability_exception(request: HttpRequest, service_id: UUID, date: schemas.Day) -> Status[None]:
+def clear_availability_exception(request: HttpRequest, service_id: Id, date: schemas.Day) -> Status[None]:
     """Let the hours of its weekday hold on this date again."""
     if not actions.clear_exception(user_of(request), visible(request, service_id), date):
         raise NotFound

@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Status
@@ -10,6 +9,7 @@ from ninja import Status
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.pagination import Whole
 from marketplace_kit.routing import Router, refuses, takes_upload
+from marketplace_kit.schemas import Id
 from marketplace_kit.uploads import TooLarge, read_one
 from marketplace_kit.users import user_of
 from marketplace_media import actions as media
@@ -38,7 +38,7 @@ def shown(file: File) -> File:
 @router.post("/{service_id}/images", response={201: FileOut})
 @refuses(NotYourService, TooManyFiles, NotAnImage, TooManyPixels, TooLarge)
 @takes_upload(MAX_IMAGE_BYTES)
-def add_image(request: HttpRequest, service_id: UUID) -> Status[File]:
+def add_image(request: HttpRequest, service_id: Id) -> Status[File]:
     """Show an image with a service of your own: JPEG, PNG or WebP. Its thumbnails follow within seconds."""
     upload = read_one(request, MAX_IMAGE_BYTES)
     user, service = user_of(request), visible(request, service_id)
@@ -47,14 +47,14 @@ def add_image(request: HttpRequest, service_id: UUID) -> Status[File]:
 
 
 @router.get("/{service_id}/images", auth=None, response=Whole[FileOut])
-def list_images(request: HttpRequest, service_id: UUID) -> dict[str, Any]:
+def list_images(request: HttpRequest, service_id: Id) -> dict[str, Any]:
     """The images of a service, in their order."""
     return {"items": [item.shown for item in visible(request, service_id).shown_images]}
 
 
 @router.put("/{service_id}/images/order", response=Whole[FileOut])
 @refuses(NotYourService)
-def order_images(request: HttpRequest, service_id: UUID, body: schemas.OrderImages) -> dict[str, Any]:
+def order_images(request: HttpRequest, service_id: Id, body: schemas.OrderImages) -> dict[str, Any]:
     """Show the images of a service of your own in another order. Names each of them once."""
     actions.order_images(user_of(request), visible(request, service_id), body.ids)
     return {"items": [item.shown for item in visible(request, service_id).shown_images]}
@@ -62,7 +62,7 @@ def order_images(request: HttpRequest, service_id: UUID, body: schemas.OrderImag
 
 @router.delete("/{service_id}/images/{file_id}", response={204: None})
 @refuses(NotYourService)
-def delete_image(request: HttpRequest, service_id: UUID, file_id: UUID) -> Status[None]:
+def delete_image(request: HttpRequest, service_id: Id, file_id: Id) -> Status[None]:
     """Delete an image of a service of your own, and its thumbnails."""
     actions.remove_file(user_of(request), visible(request, service_id), FileKind.IMAGE, file_id)
     return Status(204, None)
@@ -71,7 +71,7 @@ def delete_image(request: HttpRequest, service_id: UUID, file_id: UUID) -> Statu
 @router.post("/{service_id}/documents", response={201: FileOut})
 @refuses(NotYourService, TooManyFiles, NotADocument, TooLarge)
 @takes_upload(MAX_DOCUMENT_BYTES)
-def add_document(request: HttpRequest, service_id: UUID) -> Status[File]:
+def add_document(request: HttpRequest, service_id: Id) -> Status[File]:
     """Show a document with a service of your own: a PDF, neither encrypted nor with scripts in it."""
     upload = read_one(request, MAX_DOCUMENT_BYTES)
     user, service = user_of(request), visible(request, service_id)
@@ -80,7 +80,7 @@ def add_document(request: HttpRequest, service_id: UUID) -> Status[File]:
 
 
 @router.get("/{service_id}/documents", auth=None, response=Whole[FileOut])
-def list_documents(request: HttpRequest, service_id: UUID) -> dict[str, Any]:
+def list_documents(request: HttpRequest, service_id: Id) -> dict[str, Any]:
     """The documents of a service, in the order in which they came."""
     service = visible(request, service_id)
     return {"items": [item.shown for item in ServiceFile.objects.of(service.pk, FileKind.DOCUMENT)]}
@@ -88,7 +88,7 @@ def list_documents(request: HttpRequest, service_id: UUID) -> dict[str, Any]:
 
 @router.delete("/{service_id}/documents/{file_id}", response={204: None})
 @refuses(NotYourService)
-def delete_document(request: HttpRequest, service_id: UUID, file_id: UUID) -> Status[None]:
+def delete_document(request: HttpRequest, service_id: Id, file_id: Id) -> Status[None]:
     """Delete a document of a service of your own."""
     actions.remove_file(user_of(request), visible(request, service_id), FileKind.DOCUMENT, file_id)
     return Status(204, None)
@@ -96,7 +96,7 @@ def delete_document(request: HttpRequest, service_id: UUID, file_id: UUID) -> St
 
 @router.post("/{service_id}/uploads", response={201: media_schemas.Upload})
 @refuses(NotYourService, TooManyFiles, TooManyUploads, NotAnImage, NotADocument, TooLarge)
-def start_upload(request: HttpRequest, service_id: UUID, body: media_schemas.StartUpload) -> Status[Upload]:
+def start_upload(request: HttpRequest, service_id: Id, body: media_schemas.StartUpload) -> Status[Upload]:
     """Get a signed form, by which an image or a document goes straight to the storage. Complete the upload then."""
     fields = body.model_dump()
     return Status(201, actions.start_upload(user_of(request), visible(request, service_id), fields))
@@ -104,7 +104,7 @@ def start_upload(request: HttpRequest, service_id: UUID, body: media_schemas.Sta
 
 @router.post("/{service_id}/uploads/{upload_id}/complete", response={200: FileOut, 201: FileOut})
 @refuses(TooManyFiles, UploadMissing, NotAnImage, NotADocument, TooManyPixels, TooLarge)
-def complete_upload(request: HttpRequest, service_id: UUID, upload_id: UUID) -> Status[File]:
+def complete_upload(request: HttpRequest, service_id: Id, upload_id: Id) -> Status[File]:
     """Check what has arrived by the form, and show it with the service: 201, or 200 where that was done before.
 
     What is refused is deleted; the form can be sent once more while it is valid.

@@ -20,6 +20,7 @@ from marketplace_kit.schemas import (
     AmountOut,
     Bool,
     Currency,
+    Id,
     In,
     Instant,
     Int,
@@ -239,7 +240,7 @@ class SetException(In):
 class OrderImages(In):
     """The images of a service in another order."""
 
-    ids: list[UUID] = Field(max_length=MAX_FILES, description="Each image of the service, once.")
+    ids: list[Id] = Field(max_length=MAX_FILES, description="Each image of the service, once.")
 
 
 # --- out ---

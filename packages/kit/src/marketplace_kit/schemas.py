@@ -7,6 +7,7 @@ from copy import copy
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple, Self, get_args
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -162,6 +163,21 @@ class Problem(Out):
     code: str = Field(description="The kind of problem, stable: what a program should look at.")
     request_id: str | None = Field(description="Names this request in our logs.")
     errors: list[ProblemError] | None = Field(None, description="With a 422: every wrong value.")
+
+
+# --- ids ---
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str) and not _UUID.fullmatch(value):
+        raise PydanticKnownError("uuid_parsing", {"error": "which is 36 characters"})
+    return value
+
+
+# As clients write it: pydantic would also take `urn:uuid:…`, braces, and one without hyphens.
+Id = Annotated[UUID, BeforeValidator(_plain)]
 
 
 # --- numbers and flags: JSON's own kinds, not what Python would make of them ---

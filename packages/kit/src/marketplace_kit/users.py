@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from .compiled import Compiled, Instances, Sql, Values
 from .exceptions import Unauthenticated
+from .schemas import Id
 
 
 def user_key_type() -> type[UUID] | type[int] | type[str]:
@@ -30,7 +31,8 @@ else:
     def __getattr__(name: str) -> Any:
         # Looked up late: models, and with them the user's key, are there only after the apps are loaded.
         if name == "UserId":
-            return user_key_type()
+            kind = user_key_type()
+            return Id if kind is UUID else kind
         raise AttributeError(name)
 
 

@@ -1,7 +1,6 @@
 """`/notifications`: parse, fetch in scope, call an action, return the row."""
 
 from typing import Any, NoReturn
-from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Status
@@ -10,6 +9,7 @@ from marketplace_kit.exceptions import InvalidField, NotFound, Unauthenticated
 from marketplace_kit.pagination import Page, Whole
 from marketplace_kit.renderer import answered
 from marketplace_kit.routing import Router, ignores_authorization, refuses
+from marketplace_kit.schemas import Id
 from marketplace_kit.users import user_of
 
 from . import actions, schemas, shown
@@ -109,7 +109,7 @@ def unsubscribe(request: HttpRequest, params: Query[schemas.Unsubscribe]) -> Sta
 
 @router.post("/{notification_id}/read", response=schemas.Notification)
 @refuses(NotFound)
-def mark_notification_read(request: HttpRequest, notification_id: UUID) -> Notification:
+def mark_notification_read(request: HttpRequest, notification_id: Id) -> Notification:
     """Mark a notification as read. Again is the same."""
     found = Notification.objects.inbox_of(user_of(request).pk).filter(pk=notification_id).defer("context").first()
     if found is None:

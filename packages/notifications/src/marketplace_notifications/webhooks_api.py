@@ -9,6 +9,7 @@ from marketplace_kit.conditional import conditional, conditional_change
 from marketplace_kit.exceptions import NotFound
 from marketplace_kit.pagination import Page, PageParams, Slice, paginate
 from marketplace_kit.routing import Router, refuses, tells_location
+from marketplace_kit.schemas import Id
 from marketplace_kit.users import user_of
 
 from . import schemas, webhooks
@@ -55,7 +56,7 @@ def create_webhook(
 @router.get("/{webhook_id}", response=schemas.Webhook)
 @conditional
 @refuses(NotFound)
-def get_webhook(request: HttpRequest, webhook_id: UUID) -> WebhookEndpoint:
+def get_webhook(request: HttpRequest, webhook_id: Id) -> WebhookEndpoint:
     """One endpoint of the caller's."""
     return mine(request, webhook_id)
 
@@ -63,7 +64,7 @@ def get_webhook(request: HttpRequest, webhook_id: UUID) -> WebhookEndpoint:
 @router.patch("/{webhook_id}", response=schemas.Webhook)
 @conditional_change(get_webhook)
 @refuses(NotFound)
-def change_webhook(request: HttpRequest, webhook_id: UUID, body: schemas.ChangeWebhook) -> WebhookEndpoint:
+def change_webhook(request: HttpRequest, webhook_id: Id, body: schemas.ChangeWebhook) -> WebhookEndpoint:
     """Lead an endpoint elsewhere, tell it of other types, pause it or switch it on again.
 
     While it is off it misses what happens. What was waiting for it then is given up when its time comes.
@@ -74,7 +75,7 @@ def change_webhook(request: HttpRequest, webhook_id: UUID, body: schemas.ChangeW
 
 @router.delete("/{webhook_id}", response={204: None})
 @refuses(NotFound)
-def delete_webhook(request: HttpRequest, webhook_id: UUID) -> Status[None]:
+def delete_webhook(request: HttpRequest, webhook_id: Id) -> Status[None]:
     """Delete an endpoint, and its log."""
     webhooks.delete_webhook(mine(request, webhook_id))
     return Status(204, None)
@@ -82,7 +83,7 @@ def delete_webhook(request: HttpRequest, webhook_id: UUID) -> Status[None]:
 
 @router.post("/{webhook_id}/rotate-secret", response=schemas.WebhookWithSecret)
 @refuses(NotFound)
-def rotate_webhook_secret(request: HttpRequest, webhook_id: UUID) -> WebhookEndpoint:
+def rotate_webhook_secret(request: HttpRequest, webhook_id: Id) -> WebhookEndpoint:
     """Get a new `secret`.
 
     For 24 hours webhooks are signed with the one before as well: `webhook-signature` then has several, with spaces
@@ -94,7 +95,7 @@ def rotate_webhook_secret(request: HttpRequest, webhook_id: UUID) -> WebhookEndp
 @router.get("/{webhook_id}/deliveries", response=Page[schemas.WebhookDelivery])
 @refuses(NotFound)
 def list_webhook_deliveries(
-    request: HttpRequest, webhook_id: UUID, params: Query[schemas.DeliveryFilters]
+    request: HttpRequest, webhook_id: Id, params: Query[schemas.DeliveryFilters]
 ) -> Slice[WebhookDelivery]:
     """What an endpoint was sent in the last 30 days, newest first."""
     rows = mine(request, webhook_id).deliveries.shown()
@@ -105,7 +106,7 @@ def list_webhook_deliveries(
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/retry", response={202: schemas.WebhookDelivery})
 @refuses(NotFound, WebhookInactive)
-def retry_webhook_delivery(request: HttpRequest, webhook_id: UUID, delivery_id: UUID) -> Status[WebhookDelivery]:
+def retry_webhook_delivery(request: HttpRequest, webhook_id: Id, delivery_id: Id) -> Status[WebhookDelivery]:
     """Have it sent again, now and under the same `webhook-id`, whatever became of it before."""
     delivery = mine(request, webhook_id).deliveries.shown().filter(pk=delivery_id).first()
     if delivery is None:

@@ -14,6 +14,7 @@ from marketplace_kit.pagination import PageParams
 from marketplace_kit.public_cache import cached_publicly
 from marketplace_kit.renderer import answered
 from marketplace_kit.routing import Router, refuses, tells_location
+from marketplace_kit.schemas import Id
 from marketplace_kit.users import user_of, viewer_of
 
 from . import actions, schemas, shown
@@ -34,7 +35,7 @@ def visible_booking(request: HttpRequest, booking_id: UUID) -> Booking:
 @router.get("/services/{service_id}/reviews", auth=None, response=schemas.ReviewPage)
 @conditional
 @cached_publicly(TOPIC)
-def list_reviews(request: HttpRequest, service_id: UUID, params: Query[PageParams]) -> HttpResponse:
+def list_reviews(request: HttpRequest, service_id: Id, params: Query[PageParams]) -> HttpResponse:
     """What the customers of a service thought, newest first, and how all of them together rate it."""
     if not Service.objects.visible_to(viewer_of(request)).filter(pk=service_id).exists():
         raise NotFound
@@ -45,7 +46,7 @@ def list_reviews(request: HttpRequest, service_id: UUID, params: Query[PageParam
 @tells_location
 @refuses(NotYoursToReview, NotCompleted, AlreadyReviewed)
 def create_review(
-    request: HttpRequest, response: HttpResponse, booking_id: UUID, body: schemas.CreateReview
+    request: HttpRequest, response: HttpResponse, booking_id: Id, body: schemas.CreateReview
 ) -> Status[Review]:
     """Say what you thought of a booking. For its customer, once it is completed, and once."""
     booking = visible_booking(request, booking_id)
@@ -55,7 +56,7 @@ def create_review(
 
 
 @router.get("/bookings/{booking_id}/review", response=schemas.Review)
-def get_review(request: HttpRequest, booking_id: UUID) -> Review:
+def get_review(request: HttpRequest, booking_id: Id) -> Review:
     """The review of a booking, for either side and for staff. 404 while there is none."""
     review = Review.objects.shown().filter(booking=visible_booking(request, booking_id)).first()
     if review is None:
@@ -65,7 +66,7 @@ def get_review(request: HttpRequest, booking_id: UUID) -> Review:
 
 @router.put("/reviews/{review_id}/reply", response=schemas.Review)
 @refuses(NotYoursToAnswer)
-def reply_to_review(request: HttpRequest, review_id: UUID, body: schemas.ReplyToReview) -> Review:
+def reply_to_review(request: HttpRequest, review_id: Id, body: schemas.ReplyToReview) -> Review:
     """Answer a review, in the place of an earlier answer. For the provider of its booking."""
     user = user_of(request)
     review = Review.objects.visible_to(user).with_booking().filter(pk=review_id).first()
