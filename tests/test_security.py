@@ -205,6 +205,13 @@ def test_the_stream_has_its_safe_headers_and_hosts():
     assert ask_stream().headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_more_parameters_than_are_counted_open_no_stream(caplog):
+    refused = ask_stream(params={f"a{n}": "1" for n in range(1001)})
+
+    assert (refused.status_code, refused.headers["Content-Type"]) == (400, "application/problem+json")
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_opening_streams_is_limited(settings):
     settings.RATELIMIT_ENABLE = True
     settings.KIT = {**settings.KIT, "RATE_LIMITS": {"read": {"user": "2/h"}}}

@@ -8,7 +8,7 @@ from corsheaders.middleware import CorsMiddleware
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import DisallowedHost, TooManyFieldsSent
 from django.db import DataError
 from django.http import HttpRequest, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
@@ -71,9 +71,10 @@ def stream_edge(respond: Respond) -> Respond:
         meter = Meter(request, READ)
         try:
             request.get_host()
+            _ = request.GET  # refused here, like the host: Django would log a traceback, and answer in HTML
             await asyncio.to_thread(meter.by_user, None)
             response = await respond(request)
-        except DisallowedHost:
+        except (DisallowedHost, TooManyFieldsSent):
             response = problem(request, 400)
         except DomainError as error:
             response = refusal(request, error)

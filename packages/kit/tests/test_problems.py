@@ -138,6 +138,16 @@ def test_a_body_that_is_not_encoded_may_say_so(member, body, encoding, status):
     assert answer.status_code == status
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/things", "/api/kept-things", "/api/me/7"])
+def test_more_parameters_than_are_counted_are_a_bad_request_and_no_defect(anybody, path, caplog):
+    some, many = ("&".join(f"a{n}=1" for n in range(count)) for count in (1000, 1001))
+
+    assert anybody.get(f"{path}?{some}").status_code == 200
+    problem_of(anybody.get(f"{path}?{many}"), 400, "bad_request")
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 def test_size_and_type_are_looked_at_before_who_it_is(anybody, db):
     answer = anybody.generic("POST", "/api/orders", b"x", content_type="text/plain")
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import DataError, InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
@@ -76,6 +76,7 @@ def install_error_handlers(api: NinjaAPI) -> None:
     api.add_exception_handler(HttpError, _http_error)
     api.add_exception_handler(Http404, _not_found)
     api.add_exception_handler(RequestDataTooBig, _too_large)
+    api.add_exception_handler(TooManyFieldsSent, _too_many)
     api.add_exception_handler(MultiPartParserError, _malformed_upload)
     api.add_exception_handler(DataError, _data_error)
     api.add_exception_handler(OperationalError, _unavailable)
@@ -118,6 +119,10 @@ def _not_found(request: HttpRequest, error: Any) -> HttpResponse:
 
 def _too_large(request: HttpRequest, error: Any) -> HttpResponse:
     return problem(request, 413, detail="The body is too large.")
+
+
+def _too_many(request: HttpRequest, error: Any) -> HttpResponse:
+    return problem(request, 400, detail="There are too many parameters.")
 
 
 def _malformed_upload(request: HttpRequest, error: Any) -> HttpResponse:

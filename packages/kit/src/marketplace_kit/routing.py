@@ -90,6 +90,7 @@ class Gate:
         if refused is not None:
             return refused
         try:
+            _ = request.GET  # where it is first looked at, Django counts: TooManyFieldsSent
             self.admit(request, meter)
         except Exception as error:  # Ninja's handlers, which know all of them, come behind this
             return self.operation.api.on_exception(request, error)
