@@ -47,7 +47,8 @@ def conditional_change[F: Callable[..., Any]](current: Callable[..., Any]) -> Ca
         None,
         alias="If-Match",
         description="The ETag of the version that you have read: another one is not changed.",
-        pattern=r'^\s*(\*|(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*)\s*$',
+        # Empty places in the list are passed over: RFC 9110, 5.6.1.
+        pattern=r'^(\s*\*\s*|[\s,]*(W/)?"[^"]*"(\s*,[\s,]*(W/)?"[^"]*")*[\s,]*)$',
     )
     read = inspect.unwrap(current)
 
