@@ -47,6 +47,17 @@ def test_a_change_of_the_version_that_was_read(provider, sign_in, path):
     assert (Service.objects.get().title, third.json()["duration"]) == ("Three", 90)
 
 
+def test_another_version_than_was_read_is_not_deleted(provider, sign_in, path):
+    seller = sign_in(provider)
+    tag = seller.get(path)["ETag"]
+    now = patch(seller, path, tag, title="One")["ETag"]
+
+    assert seller.delete(path, headers={"If-Match": tag}).json()["code"] == "precondition_failed"
+    assert seller.get(path)["ETag"] == now
+    assert seller.delete(path, headers={"If-Match": now}).status_code == 204
+    assert seller.get(path).status_code == 404
+
+
 def test_who_may_not_and_what_can_not_be_is_told_first(provider, sign_in, path, django_user_model):
     another = sign_in(django_user_model.objects.create(login="another", sells=True))
 

@@ -160,6 +160,24 @@ def test_what_is_not_there_is_not_found_whatever_the_version(member):
     assert not passed
 
 
+@BOTH
+@pytest.mark.parametrize(
+    ("form", "status"), [(None, 204), ("*", 204), ("{tag}", 204), ("W/{tag}", 412), ('"a"', 412), ("nonsense", 422)]
+)
+def test_what_has_changed_is_not_deleted_either(member, thing, root, form, status):
+    path = f"{root}/things/{thing.pk}"
+    tag = member.get(path)["ETag"]
+    answer = member.delete(path, headers={"If-Match": form.format(tag=tag)} if form else {})
+
+    assert answer.status_code == status, answer.content
+    assert "ETag" not in answer
+    assert Thing.objects.exists() is (status != 204)
+
+
+def test_what_is_gone_is_not_found_whatever_the_version(member):
+    assert member.delete("/api/things/0", headers={"If-Match": "*"}).status_code == 404
+
+
 # --- at the same time ---
 
 
@@ -211,3 +229,6 @@ def test_the_document_says_so():
     assert "ETag" in change["responses"][200]["headers"]
     assert "`precondition_failed`" in change["responses"][412]["description"]
     assert 304 not in change["responses"]
+    assert [p["name"] for p in item["delete"]["parameters"]] == ["thingId", "If-Match"]
+    assert "`precondition_failed`" in item["delete"]["responses"][412]["description"]
+    assert "ETag" not in item["delete"]["responses"][204]["headers"]

@@ -172,6 +172,15 @@ def change_thing(request: HttpRequest, thing_id: int, body: Change) -> Thing:
     return get_thing(request, thing_id)
 
 
+@router.delete("/things/{thing_id}", response={204: None})
+@conditional_change(get_thing, ThingOut)
+@refuses(Taken)
+def drop_thing(request: HttpRequest, thing_id: int) -> Status[None]:
+    reach("dropping")
+    get_thing(request, thing_id).delete()
+    return Status(204, None)
+
+
 def signed_in(request: HttpRequest) -> bool:
     return request.user.is_authenticated
 

@@ -184,6 +184,16 @@ def test_only_the_version_that_was_read_is_changed(as_ann, ann):
     assert as_ann.patch(path, {"isActive": True}, headers={"If-Match": first["ETag"]}).status_code == 200
 
 
+def test_only_the_version_that_was_read_is_deleted(as_ann, ann):
+    path = f"{WEBHOOKS}/{make_webhook(ann.pk, updated_at=NOON).pk}"
+    tag = as_ann.get(path)["ETag"]
+    now = as_ann.patch(path, {"isActive": False})["ETag"]
+    stale = as_ann.delete(path, headers={"If-Match": tag})
+    assert (stale.status_code, stale.json()["code"]) == (412, "precondition_failed")
+    assert as_ann.delete(path, headers={"If-Match": now}).status_code == 204
+    assert as_ann.get(path).status_code == 404
+
+
 def test_an_attempt_does_not_make_another_version(as_ann, ann):
     row = make_webhook(ann.pk)
     before = as_ann.get(f"{WEBHOOKS}/{row.pk}")["ETag"]

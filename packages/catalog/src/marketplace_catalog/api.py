@@ -82,6 +82,7 @@ def change_service(request: HttpRequest, service_id: Id, body: schemas.ChangeSer
 
 
 @router.delete("/{service_id}", response={204: None})
+@conditional_change(visible, schemas.Service)
 @refuses(NotYourService)
 def delete_service(request: HttpRequest, service_id: Id) -> Status[None]:
     """Take a service of your own out of the catalog. Bookings keep what they show."""

@@ -18,6 +18,7 @@ from ninja.params.models import Header
 from ninja.utils import contribute_operation_args
 
 from .exceptions import DomainError
+from .schemas import Out
 
 type React = Callable[[Call, str | None], HttpResponse]
 
@@ -44,6 +45,12 @@ class Call:
         blank = self.values.get(operation.signature.response_arg or "")
         blank = operation.api.create_temporal_response(self.request) if blank is None else blank
         return cast(HttpResponse, operation._result_to_response(self.request, result, blank))
+
+    def shown_as(self, schema: type[Out], row: Any) -> HttpResponse:
+        """The answer of another endpoint of this API, which shows a row by a schema."""
+        operation = _operation(self.request)
+        data = schema.model_validate(row).model_dump(by_alias=operation.by_alias)
+        return operation.api.create_response(self.request, data, status=200)
 
     def refused(self, error: DomainError) -> HttpResponse:
         """The answer that becomes of a refusal."""

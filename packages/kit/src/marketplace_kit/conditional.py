@@ -1,6 +1,7 @@
 """Conditional requests (RFC 9110): a strong `ETag` is the hash of the answer's bytes, so nothing has to keep one.
 
-`@conditional` stands below the route of a GET, `@conditional_change(that_get)` below the route of its PATCH.
+`@conditional` stands below the route of a GET, `@conditional_change(that_get)` below the route of its PATCH, and
+`@conditional_change(that_get, its_schema)` below that of its DELETE.
 """
 
 import inspect
@@ -18,6 +19,7 @@ from ninja.params.models import Header
 
 from .calls import Call, surrounded
 from .exceptions import DomainError
+from .schemas import Out
 from .transactions import action, lock_row
 
 # What an answer says of itself whether or not its body is sent along.
@@ -37,11 +39,13 @@ def conditional[F: Callable[..., Any]](endpoint: F) -> F:
     return decorate_view(_with_etag)(endpoint)
 
 
-def conditional_change[F: Callable[..., Any]](current: Callable[..., Any]) -> Callable[[F], F]:
-    """Mark the PATCH of what `current`, an endpoint, reads: it honours `If-Match`. Stands below the route.
+def conditional_change[F: Callable[..., Any]](
+    current: Callable[..., Any], schema: type[Out] | None = None
+) -> Callable[[F], F]:
+    """Mark the PATCH or DELETE of what `current`, an endpoint, reads: it honours `If-Match`. Stands below the route.
 
-    `current` returns the row that is changed, and answers as the PATCH does. The change must be rows
-    only: it is undone where the version is stale.
+    `current` returns the row that is changed, and answers as the PATCH does; a DELETE, which answers nothing, names
+    the `schema` of that answer. The change must be rows only: it is undone where the version is stale.
     """
     header = Header(
         None,
@@ -53,21 +57,23 @@ def conditional_change[F: Callable[..., Any]](current: Callable[..., Any]) -> Ca
     read = inspect.unwrap(current)
 
     def react(call: Call, tags: str | None) -> HttpResponse:
-        return call.answer() if tags is None else _change_if_match(call, read, parse_etags(tags))
+        return call.answer() if tags is None else _change_if_match(call, read, schema, parse_etags(tags))
 
     def mark(endpoint: F) -> F:
-        return cast(F, conditional(surrounded(endpoint, header, react, PreconditionFailed)))
+        marked = surrounded(endpoint, header, react, PreconditionFailed)
+        return cast(F, marked if schema else conditional(marked))
 
     return mark
 
 
 @action
-def _change_if_match(call: Call, read: Callable[..., Any], tags: list[str]) -> HttpResponse:
+def _change_if_match(call: Call, read: Callable[..., Any], schema: type[Out] | None, tags: list[str]) -> HttpResponse:
     """Of all that change the same version at once, one comes through: the others wait for the row, and see another."""
     values = {name: call.values[name] for name in inspect.signature(read).parameters if name in call.values}
     row = read(call.request, **values)
     lock_row(type(row)._base_manager.all(), row.pk)
-    before = etag(Call(call.request, read, values).answer())
+    current = Call(call.request, read, values)
+    before = etag(call.shown_as(schema, current.run()) if schema else current.answer())
     # Changed before it is compared, so that whoever may not change it, or not like this, is told that first.
     answer = call.answer()
     if "*" not in tags and before not in tags:  # a weak tag is never equal: RFC 9110, 13.1.1

@@ -74,6 +74,7 @@ def change_webhook(request: HttpRequest, webhook_id: Id, body: schemas.ChangeWeb
 
 
 @router.delete("/{webhook_id}", response={204: None})
+@conditional_change(get_webhook, schemas.Webhook)
 @refuses(NotFound)
 def delete_webhook(request: HttpRequest, webhook_id: Id) -> Status[None]:
     """Delete an endpoint, and its log."""
