@@ -292,7 +292,7 @@ def test_support_calls_a_booking_off(support, customer, provider, audit):
         lines = audit(lambda: support.post(cancel_page(booking), {"reason": "The provider is ill."}))
 
     page = support.get(page_of(booking))
-    assert told(page) == ["The booking is cancelled. What is to be given back is on its way."]
+    assert told(page) == ["The booking is cancelled. Any refund is on its way."]
     booking.refresh_from_db()
     assert (booking.status, booking.cancelled_by) == ("cancelled", "staff")
     assert booking.cancellation_reason == "The provider is ill."
@@ -309,10 +309,10 @@ def test_a_refusal_is_told(support, customer, provider, audit):
     lines = audit(lambda: support.post(cancel_page(booking), {"reason": "Again."}))
 
     answer = support.get(page_of(booking))
-    assert told(answer) == ["A booking that is cancelled can't be cancelled."]
+    assert told(answer) == ["A cancelled booking can't be cancelled."]
     assert not LogEntry.objects.exists()
     assert not lines
-    assert "Cancel it" not in text_of(answer)
+    assert "Cancel this booking" not in text_of(answer)
 
 
 def test_nothing_is_done_without_a_reason(support, customer, provider):
@@ -333,7 +333,7 @@ def test_support_gives_money_back_once_however_often_it_is_sent(support, custome
     lines = audit(lambda: support.post(refund_page(payment), form))
     support.post(refund_page(payment), form)
 
-    assert told(support.get(page_of(payment))) == ["20.00 USD is given back."] * 2
+    assert told(support.get(page_of(payment))) == ["20.00 USD has been refunded."] * 2
     refund = Refund.objects.get()
     assert (refund.pk, refund.amount, refund.status, refund.reason) == (key, 20, "succeeded", "It was too cold.")
     facts = {"refund_id": str(key), "payment_id": str(payment.pk), "by_user_id": str(support.user.pk)}
@@ -344,10 +344,10 @@ def test_support_gives_money_back_once_however_often_it_is_sent(support, custome
 @pytest.mark.parametrize(
     ("reason", "amount", "sentence"),
     [
-        ("Whatever.", "", "50.00 USD is given back."),
-        ("mock_failure", "", "50.00 USD was not given back: the gateway refused."),
+        ("Whatever.", "", "50.00 USD has been refunded."),
+        ("mock_failure", "", "50.00 USD was not refunded: the gateway refused."),
         ("mock_pending", "1", "1.00 USD is on its way: the gateway has not settled it yet."),
-        ("Too much.", "50.01", "More than is left of the payment can't be given back."),
+        ("Too much.", "50.01", "The refund is larger than what is left of the payment."),
     ],
 )
 def test_what_became_of_a_refund_is_told(support, customer, provider, reason, amount, sentence):

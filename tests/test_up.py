@@ -309,7 +309,7 @@ def test_a_taken_port_is_refused_in_a_sentence(tmp_path: Path) -> None:
 def test_what_is_no_port_is_refused_in_a_sentence(tmp_path: Path, name: str, port: str) -> None:
     done = command(name, f"--port={port}", "--data-dir=data", cwd=tmp_path, prelude=ELSEWHERE)
     assert done.returncode == 2
-    assert f"argument --port: {port} is not a port, which is a number from " in done.stderr.splitlines()[-1]
+    assert f"argument --port: {port} is not a port number from " in done.stderr.splitlines()[-1]
     assert not (tmp_path / "data").exists()
 
 

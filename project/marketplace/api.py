@@ -11,11 +11,11 @@ from .auth import AccessToken
 from .health import router as health
 
 DESCRIPTION = """
-Find services, book their providers' time, pay, and be told what happens.
+Find services, book them, pay, and get notified of what happens.
 
-Register or sign in under **Auth**, then send the `access` token as `Authorization: Bearer …`. Errors are problems:
-`application/problem+json` (RFC 9457) with a stable `code`. Lists are pages: follow `nextCursor`. Times are UTC, and
-money is an exact JSON number beside its `currency`.
+Register or sign in under **Auth**, then send the `access` token as `Authorization: Bearer …`. Errors are
+problem documents, `application/problem+json` (RFC 9457), with a stable `code`. Lists are paginated: follow
+`nextCursor`. Times are in UTC, and amounts of money are exact JSON numbers next to their `currency`.
 """
 
 api = Api(

@@ -17,8 +17,8 @@ class AccessToken(HttpAuthBase):
 
     openapi_scheme = "bearer"
     openapi_description = (
-        "The `access` token of a Session, a JWT, as `Authorization: Bearer …`. It is good for 15 minutes: get the next"
-        " by `POST /api/v1/auth/refresh`. Where signing in is optional, a bad token is refused all the same."
+        "The `access` token of a Session, a JWT, sent as `Authorization: Bearer …`. It is valid for 15 minutes; get a"
+        " new one with `POST /api/v1/auth/refresh`. An invalid token is refused even where signing in is optional."
     )
     refusals = (TokenNotValid,)
 

@@ -2,49 +2,49 @@
 
 from typing import Any
 
-CONTACT = {"name": "The support of this marketplace"}
+CONTACT = {"name": "Marketplace support"}
 LICENSE = {"name": "MIT", "identifier": "MIT"}
-SERVERS = [{"url": "/", "description": "The host that this document comes from."}]
+SERVERS = [{"url": "/", "description": "The host that serves this document."}]
 
 TAGS = {
-    "Auth": """Registering, signing in and out, passwords.
+    "Auth": """Registering, signing in and out, and passwords.
 
-A Session comes with two tokens. Send `access` with each request; when it is over, exchange `refresh` for the next pair.
-Each refresh token works once: whoever uses one again ends the whole session.""",
-    "Users": "Yourself, and what you may see of others. All that is held on you, and how to have it erased.",
-    "Services": """What providers offer. Anybody can search; providers offer, change and withdraw.
+A Session has two tokens. Send `access` with each request; when it expires, exchange `refresh` for a new pair.
+Each refresh token works once. Reusing one ends the whole session.""",
+    "Users": "Your account and the public profiles of others. Export or erase the data held about you.",
+    "Services": """What providers offer. Anyone can search; providers create, update and remove services.
 
-A service says what it is, what it costs, and in which hours it can be had, as local times of its own time zone.""",
-    "Availability": """When a service can be had.
+A service states what it is, what it costs, and its opening hours, as local times in its own time zone.""",
+    "Availability": """When a service can be booked.
 
-Slots are the starts that `POST /api/v1/bookings` would take now. Where one is missing, ask for the explanation.
-Dated exceptions stand in for the weekly hours.""",
+Slots are the starts that `POST /api/v1/bookings` would accept now. If one is missing, ask for an explanation.
+Exceptions replace the weekly hours on single dates.""",
     "Files": """Images and documents of a service.
 
-Send a file through the API, as `multipart/form-data`; or get a signed form, send the file straight to the storage, and
+Send a file through the API as `multipart/form-data`; or get a signed form, send the file directly to storage, and
 complete the upload.""",
-    "Bookings": """From the slot to the work done: `pending`, `confirmed`, `completed`, or `cancelled`.
+    "Bookings": """Bookings from slot to completion: `pending`, `confirmed`, `completed`, or `cancelled`.
 
-However many ask for a slot at once, one gets it. Send an `Idempotency-Key`, and a request whose answer was lost can be
-sent again.""",
-    "Payments": """Paying, refunds, and what a provider has earned.
+Of several simultaneous requests for a slot, only one succeeds. With an `Idempotency-Key`, a request whose answer was
+lost can safely be sent again.""",
+    "Payments": """Payments, refunds, and providers' earnings.
 
-A declined card is a 402. A payment may be `pending` first: a notification tells how it ends. What a cancelled booking
-gives back follows from its policy, by itself.""",
-    "Reviews": "What customers of completed bookings thought, and what providers have to say to it.",
-    "Notifications": "What happened, as an inbox, a stream of Server-Sent Events, and e-mails, each as you prefer.",
-    "Webhooks": """The same notifications, sent to a server of yours.
+A declined card is answered with 402. A payment may start as `pending`; a notification tells you the outcome. When a
+booking is cancelled, it is refunded automatically according to its policy.""",
+    "Reviews": "Customers' reviews of completed bookings, and providers' replies.",
+    "Notifications": "What happened: in an inbox, as a stream of Server-Sent Events, and by e-mail, as you prefer.",
+    "Webhooks": """The same notifications, sent to a server of your own.
 
-They are signed by [Standard Webhooks](https://www.standardwebhooks.com); `receiveNotification` says what is sent.
-Answer 2xx within seconds; anything else is tried again, later and later. Sent twice, it has the same `webhook-id`.""",
-    "Health": "For load balancers: whether the process answers, and whether each part that it needs does.",
+They are signed according to [Standard Webhooks](https://www.standardwebhooks.com); `receiveNotification` describes the
+request. Answer 2xx within seconds; anything else is retried at growing intervals, with the same `webhook-id`.""",
+    "Health": "For load balancers: whether the process and the parts it depends on respond.",
 }
 
 SIGNED_WITH = {
-    "webhook-id": "Names the notification. It is the same however often this is sent.",
-    "webhook-timestamp": "When it was sent, in seconds since 1970.",
-    "webhook-signature": "`v1,` and the HMAC-SHA256 of id, timestamp and body by the endpoint's secret, in base64;"
-    " more than one, with spaces between, for a day after a new secret.",
+    "webhook-id": "The notification's id, the same on every retry.",
+    "webhook-timestamp": "When it was sent, as Unix time in seconds.",
+    "webhook-signature": "`v1,` and the base64 HMAC-SHA256 of id, timestamp and body with the webhook's secret. For a"
+    " day after a rotation there are several, separated by spaces.",
 }
 NOTIFICATION = {
     "id": "019b8d3c-6a00-7000-8000-000000000001",
@@ -66,8 +66,8 @@ WEBHOOK = {
 }
 NOTIFIED = {
     "operationId": "receiveNotification",
-    "summary": "What your endpoint is sent",
-    "description": "Something that you were told, on its way to an endpoint of yours. Look at the signature first.",
+    "summary": "Receive a notification",
+    "description": "Receive a notification at your own endpoint. Verify the signature first.",
     "tags": ["Webhooks"],
     "security": [],
     "parameters": [
@@ -84,9 +84,9 @@ NOTIFIED = {
         },
     },
     "responses": {
-        "2XX": {"description": "It has arrived."},
-        "410": {"description": "There is nobody any more: the endpoint is switched off."},
-        "default": {"description": "It is sent again, up to days later."},
+        "2XX": {"description": "Received."},
+        "410": {"description": "Gone: the webhook is switched off."},
+        "default": {"description": "Not received: it is sent again, for up to several days."},
     },
 }
 

@@ -21,16 +21,16 @@ router = Router(tags=["Health"])
 
 
 class Health(Out):
-    """Whether the process answers."""
+    """Whether the process responds."""
 
-    status: Literal["ok"] = Field("ok", description="It does.")
+    status: Literal["ok"] = Field("ok", description="Always `ok`.")
 
 
 class Readiness(Out):
-    """Each part that the process needs."""
+    """The state of each part that the process needs."""
 
-    status: Literal["ok"] = Field(description="All parts answer.")
-    parts: dict[str, Literal["ok"]] = Field(description="By part: database, cache, storage.")
+    status: Literal["ok"] = Field(description="All parts respond.")
+    parts: dict[str, Literal["ok"]] = Field(description="The state of each part: database, cache, storage.")
 
 
 class ReadinessProblem(Problem):
@@ -62,7 +62,7 @@ FAILURES = (DatabaseError, RedisError, OSError, StorageUnavailable)
 @ignores_authorization
 @limited_as(None)
 def get_liveness(request: HttpRequest) -> Health:
-    """Whether the process answers; asks nobody else."""
+    """Check that the process responds. Other parts are not asked."""
     return Health()
 
 
@@ -71,7 +71,7 @@ def get_liveness(request: HttpRequest) -> Health:
 @ignores_authorization
 @limited_as(None)
 def get_readiness(request: HttpRequest) -> dict[str, Any]:
-    """Whether each part that it needs answers; where one does not, 503, and the problem's `parts` say which."""
+    """Check every part that the process needs. If one doesn't respond: 503, and the problem's `parts` say which."""
     parts = {name: _state(name, ask) for name, ask in PARTS.items()}
     if "unavailable" in parts.values():
         raise NotReady(parts=parts)

@@ -69,7 +69,7 @@ def test_a_new_user_has_a_profile(browser: Client, django_assert_max_num_queries
     user = User.objects.get_by_natural_key("new@example.com")
     assert (user.email, user.role, user.profile.first_name) == ("New@Example.com", "provider", "")
     again = browser.post(f"{USERS}add/", form | {"email": "NEW@example.com"})
-    assert "Somebody has registered with this address" in again.content.decode()
+    assert "This address is already registered" in again.content.decode()
     with django_assert_max_num_queries(12):
         assert browser.get(f"{USERS}{user.pk}/change/").status_code == 200
 

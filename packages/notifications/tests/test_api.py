@@ -228,7 +228,7 @@ def test_a_ticket_is_of_the_session_that_asked(as_ann, ann):
 
 def test_the_api_does_not_serve_the_stream(as_ann):
     answer = as_ann.get(f"{INBOX}/stream")
-    assert (answer.status_code, answer.json()["detail"]) == (503, "The stream is served by the stream process.")
+    assert (answer.status_code, answer.json()["detail"]) == (503, "This process doesn't serve the stream.")
 
 
 def test_every_operation_of_the_document_is_its_own(as_ann):

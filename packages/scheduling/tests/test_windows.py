@@ -51,7 +51,7 @@ def test_no_hours(windows: list[str], places: list[tuple[int, ...]]) -> None:
 def test_a_week_names_every_wrong_place() -> None:
     windows = {"monday": ["09:00", "17:00"], "tuesday": ["x", "y"], "sunday": ["10:00"], "Friday": []}
     with pytest.raises(
-        ValueError, match=r"Friday: This is no weekday\.; tuesday/0: A time is written HH:MM\."
+        ValueError, match=r"Friday: This is not a weekday\.; tuesday/0: Write times as HH:MM\."
     ) as caught:
         parse_weekly(windows)
     assert isinstance(caught.value, InvalidWindows)

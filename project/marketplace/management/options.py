@@ -18,11 +18,11 @@ def a_port_or_0(text: str) -> int:
 def a_number(text: str) -> int:
     """So many of something, of which there must be one."""
     if not (text.isdecimal() and int(text) >= 1):
-        raise ArgumentTypeError(f"{text} is not a number from 1 on.")
+        raise ArgumentTypeError(f"{text} is not a number of at least 1.")
     return int(text)
 
 
 def _port(text: str, first: int) -> int:
     if not (text.isdecimal() and first <= int(text) <= LAST):
-        raise ArgumentTypeError(f"{text} is not a port, which is a number from {first} to {LAST}.")
+        raise ArgumentTypeError(f"{text} is not a port number from {first} to {LAST}.")
     return int(text)

@@ -45,7 +45,7 @@ class CreateUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
         """The address, unless somebody has it in another spelling."""
         email: str = self.cleaned_data["email"]
         if User.objects.with_email(email).exists():
-            self.add_error("email", "Somebody has registered with this address.")
+            self.add_error("email", "This address is already registered.")
         return email
 
 

@@ -22,21 +22,21 @@ router = Router(tags=["Users"])
 
 
 def me(request: HttpRequest) -> User:
-    """The caller, with all that is shown of him, as he is now."""
+    """The caller, with all that is shown of them, as they are now."""
     return User.objects.with_profile().get(pk=user_of(request).pk)
 
 
 @router.get("/me", response=schemas.User)
 @conditional
 def get_me(request: HttpRequest) -> User:
-    """Yourself."""
+    """Your own account."""
     return me(request)
 
 
 @router.patch("/me", response=schemas.User)
 @conditional_change(get_me)
 def change_me(request: HttpRequest, body: schemas.ChangeUser) -> User:
-    """Change your profile. What is missing stays; null empties phone, address or bio."""
+    """Update your profile. Omitted fields stay unchanged; null clears phone, address or bio."""
     profile = body.given().get("profile")
     actions.update_profile(user_of(request).pk, profile.given() if profile else {})
     return me(request)
@@ -46,7 +46,7 @@ def change_me(request: HttpRequest, body: schemas.ChangeUser) -> User:
 @limited_as("password_check")
 @refuses(WrongPassword)
 def erase_me(request: HttpRequest, body: schemas.EraseUser) -> Status[None]:
-    """Erase your account: personal data goes, sessions end, the e-mail address is free again."""
+    """Erase your account. Your personal data is deleted, your sessions end, and your e-mail address is freed."""
     personal_data.erase(user_of(request).pk, body.password)
     return Status(204, None)
 
@@ -55,21 +55,21 @@ def erase_me(request: HttpRequest, body: schemas.EraseUser) -> Status[None]:
 @refuses(NotAnImage, TooManyPixels, TooLarge, ServiceUnavailable)
 @takes_upload(MAX_IMAGE_BYTES)
 def set_avatar(request: HttpRequest) -> User:
-    """Show an image with your profile: JPEG, PNG or WebP."""
+    """Set your avatar: a JPEG, PNG or WebP image."""
     actions.set_avatar(user_of(request).pk, read_one(request, MAX_IMAGE_BYTES))
     return me(request)
 
 
 @router.delete("/me/avatar", response={204: None})
 def remove_avatar(request: HttpRequest) -> Status[None]:
-    """Show no image with your profile."""
+    """Remove your avatar."""
     actions.remove_avatar(user_of(request).pk)
     return Status(204, None)
 
 
 @router.get("/me/export", response=schemas.Export)
 def export_me(request: HttpRequest) -> dict[str, Any]:
-    """All that is held on you."""
+    """Export all data held about you."""
     return personal_data.export(user_of(request).pk)
 
 
@@ -77,7 +77,7 @@ def export_me(request: HttpRequest) -> dict[str, Any]:
 @conditional
 @refuses(NotFound, TokenNotValid)
 def get_user(request: HttpRequest, user_id: Id) -> User:
-    """The public profile of a provider, or of somebody with whom you share a booking."""
+    """The public profile of a provider, or of someone you share a booking with."""
     user = User.objects.active().with_profile().filter(pk=user_id).first()
     if user is None or not user.is_visible_to(viewer_of(request)):
         raise NotFound

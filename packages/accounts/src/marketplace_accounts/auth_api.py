@@ -44,7 +44,7 @@ def session_id_of(request: HttpRequest) -> UUID | None:
 @ignores_authorization
 @refuses(EmailTaken, WeakPassword)
 def register(request: HttpRequest, body: schemas.Register) -> Status[actions.SignedIn]:
-    """Register, and be signed in. A mail to verify the address follows."""
+    """Register and sign in. An e-mail to verify the address follows."""
     signed_in = actions.register(body.email, body.password, body.role, body.profile.fields(), client_of(request))
     return Status(201, signed_in)
 
@@ -63,14 +63,14 @@ def log_in(request: HttpRequest, body: schemas.LogIn) -> actions.SignedIn:
 @ignores_authorization
 @refuses(TokenNotValid, TokenReused)
 def refresh_session(request: HttpRequest, body: schemas.Refresh) -> Any:
-    """Exchange a refresh token for the next pair. It works once; using it again ends its whole session."""
+    """Exchange a refresh token for a new token pair. It works once; reusing it ends the whole session."""
     return actions.refresh(body.refresh)
 
 
 @router.post("/logout", auth=None, response={204: None})
 @ignores_authorization
 def log_out(request: HttpRequest, body: schemas.Refresh) -> Status[None]:
-    """End a session by its refresh token. An unknown token is fine."""
+    """Sign out: end a session by its refresh token. An unknown token is not an error."""
     actions.log_out(body.refresh)
     return Status(204, None)
 
@@ -87,7 +87,7 @@ def list_sessions(request: HttpRequest) -> dict[str, Any]:
 @router.delete("/sessions/{session_id}", response={204: None})
 @refuses(NotFound)
 def end_session(request: HttpRequest, session_id: Id) -> Status[None]:
-    """End one of your sessions; its tokens are refused from now on."""
+    """End one of your sessions. Its tokens stop working at once."""
     actions.end_session(user_of(request).pk, session_id)
     return Status(204, None)
 
@@ -96,7 +96,7 @@ def end_session(request: HttpRequest, session_id: Id) -> Status[None]:
 @limited_as("password_reset")
 @ignores_authorization
 def forgot_password(request: HttpRequest, body: schemas.ForgotPassword) -> Status[None]:
-    """Have a link mailed with which to set a new password. The answer does not tell whether the address is known."""
+    """Request an e-mail with a link to reset your password. The response is the same for unknown addresses."""
     actions.forgot_password(body.email)
     return Status(202, None)
 
@@ -106,7 +106,7 @@ def forgot_password(request: HttpRequest, body: schemas.ForgotPassword) -> Statu
 @ignores_authorization
 @refuses(InvalidToken, WeakPassword)
 def reset_password(request: HttpRequest, body: schemas.ResetPassword) -> Status[None]:
-    """Set a new password by a mailed link. Every session of yours ends."""
+    """Set a new password with the token from the e-mail. All your sessions end."""
     actions.reset_password(body.token, body.password)
     return Status(204, None)
 
@@ -115,7 +115,7 @@ def reset_password(request: HttpRequest, body: schemas.ResetPassword) -> Status[
 @limited_as("password_check")
 @refuses(WrongPassword, WeakPassword)
 def change_password(request: HttpRequest, body: schemas.ChangePassword) -> Status[None]:
-    """Set a new password. Every other session of yours ends, this one goes on."""
+    """Change your password. All your other sessions end; this one stays open."""
     user_id, session_id = user_of(request).pk, session_id_of(request)
     actions.change_password(user_id, session_id, body.current_password, body.new_password)
     return Status(204, None)
@@ -125,7 +125,7 @@ def change_password(request: HttpRequest, body: schemas.ChangePassword) -> Statu
 @ignores_authorization
 @refuses(InvalidToken)
 def verify_email(request: HttpRequest, body: schemas.VerifyEmail) -> Status[None]:
-    """Verify your address by a mailed link."""
+    """Verify your e-mail address with the token from the e-mail."""
     actions.verify_email(body.token)
     return Status(204, None)
 
@@ -133,6 +133,6 @@ def verify_email(request: HttpRequest, body: schemas.VerifyEmail) -> Status[None
 @router.post("/email/resend", response={202: None})
 @limited_as("email_resend")
 def resend_verification(request: HttpRequest) -> Status[None]:
-    """Have the link that verifies your address mailed once more."""
+    """Send the verification e-mail again."""
     actions.resend_verification(User.objects.get(pk=user_of(request).pk))
     return Status(202, None)

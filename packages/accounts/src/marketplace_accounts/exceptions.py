@@ -4,45 +4,45 @@ from marketplace_kit.exceptions import DomainError, InvalidField, Unauthenticate
 
 
 class InvalidCredentials(Unauthenticated):
-    """E-mail or password is wrong."""
+    """Wrong e-mail address or password."""
 
     code = "invalid_credentials"
 
 
 class TokenNotValid(Unauthenticated):
-    """This token is not valid, or no longer."""
+    """This token is invalid, expired or revoked."""
 
     code = "token_not_valid"
 
 
 class TokenReused(Unauthenticated):
-    """This refresh token was used before. Its session has been ended, to be safe."""
+    """This refresh token has already been used. For safety, its session has been ended."""
 
     code = "token_reused"
 
 
 class EmailTaken(DomainError):
-    """Somebody has registered with this e-mail address."""
+    """This e-mail address is already registered."""
 
     code = "email_taken"
 
 
 class InvalidToken(DomainError):
-    """This link is wrong, used or expired."""
+    """This link is invalid, expired or already used."""
 
     status = 400
     code = "invalid_token"
 
 
 class WrongPassword(InvalidField):
-    """A value is not acceptable."""
+    """A value is invalid."""
 
     def __init__(self, pointer: str) -> None:
-        super().__init__(pointer, "wrong_password", "This is not your password.")
+        super().__init__(pointer, "wrong_password", "The password is incorrect.")
 
 
 class WeakPassword(InvalidField):
-    """A value is not acceptable."""
+    """A value is invalid."""
 
     def __init__(self, pointer: str, faults: list[tuple[str, str]]) -> None:
         """`faults` are codes and sentences."""

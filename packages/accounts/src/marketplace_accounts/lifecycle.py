@@ -6,14 +6,14 @@ MAX_PASSWORD = 1024  # characters: hashing costs more the longer the password is
 
 
 class Role(TextChoices):
-    """What a user registered as. A provider can also book, as a customer of others."""
+    """What a user registered as. Providers can also book other providers' services."""
 
     CUSTOMER = "customer"
     PROVIDER = "provider"
 
 
 class ShownRole(TextChoices):
-    """What a client sees: `staff` is given in the admin alone."""
+    """The role as clients see it. `staff` can only be granted in the admin."""
 
     CUSTOMER = "customer"
     PROVIDER = "provider"

@@ -41,12 +41,12 @@ def _phone(value: str) -> str:
     except phonenumbers.NumberParseException:
         number = None
     if number is None or not value.strip().startswith("+"):
-        raise PydanticCustomError("invalid_phone", "Input should be a phone number with its country: +4930123456")
+        raise PydanticCustomError("invalid_phone", "Input should be a phone number with a country code: +4930123456")
     if number.extension:  # which E.164 has no place for
         raise PydanticCustomError("invalid_phone", "Input should be a phone number without an extension")
     written: str = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if len(written) > len("+") + 15:
-        raise PydanticCustomError("invalid_phone", "Input should be a phone number of 15 digits at the most")
+        raise PydanticCustomError("invalid_phone", "Input should be a phone number of at most 15 digits")
     return written
 
 
@@ -74,12 +74,12 @@ def _weakness(data: dict[str, Any], name: str) -> Iterator[Wrong]:
 
 
 class NewProfile(In):
-    """Who registers."""
+    """The profile of a new user."""
 
     first_name: Line100 = Field(description="Given name.", examples=["Ada"])
     last_name: Line100 = Field(description="Family name.", examples=["Lovelace"])
-    phone: Phone | None = Field(None, description="With its country, as E.164 has it.", examples=["+4930901820"])
-    address: Text500 | None = Field(None, description="Where to come to.", examples=["Unter den Linden 6, Berlin"])
+    phone: Phone | None = Field(None, description="With country code, in E.164 format.", examples=["+4930901820"])
+    address: Text500 | None = Field(None, description="Postal address.", examples=["Unter den Linden 6, Berlin"])
 
     def fields(self) -> dict[str, Any]:
         """All values, by their Python names."""
@@ -89,10 +89,10 @@ class NewProfile(In):
 class Register(In):
     """A new user."""
 
-    email: Email = Field(description="Where mails go; compared without case.", examples=["ada@example.com"])
+    email: Email = Field(description="Where e-mails are sent; case-insensitive.", examples=["ada@example.com"])
     password: Password = Field(description="12 characters or more.", examples=["correct horse battery"])
-    role: Role = Field(description="Providers offer services; they can book, too.", examples=["customer"])
-    profile: NewProfile = Field(description="Who it is.")
+    role: Role = Field(description="Providers offer services and can also book.", examples=["customer"])
+    profile: NewProfile = Field(description="The user's profile.")
 
     @classmethod
     def rules(cls, data: dict[str, Any]) -> Iterator[Wrong]:
@@ -100,28 +100,28 @@ class Register(In):
 
 
 class LogIn(In):
-    """Who signs in."""
+    """Credentials to sign in with."""
 
-    email: GivenEmail = Field(description="As registered, in any case.", examples=["ada@example.com"])
-    password: Password = Field(description="The password.", examples=["correct horse battery"])
+    email: GivenEmail = Field(description="As registered; case-insensitive.", examples=["ada@example.com"])
+    password: Password = Field(description="Your password.", examples=["correct horse battery"])
 
 
 class Refresh(In):
     """A refresh token."""
 
-    refresh: JsonWebToken = Field(description="The session's latest.", examples=["eyJhbGciOiJIUzI1NiIs…"])
+    refresh: JsonWebToken = Field(description="The session's latest refresh token.", examples=["eyJhbGciOiJIUzI1NiIs…"])
 
 
 class ForgotPassword(In):
-    """Who has forgotten a password."""
+    """The account whose password was forgotten."""
 
-    email: GivenEmail = Field(description="As registered, in any case.", examples=["ada@example.com"])
+    email: GivenEmail = Field(description="As registered; case-insensitive.", examples=["ada@example.com"])
 
 
 class ResetPassword(In):
-    """A new password, by a mailed link."""
+    """A new password, and the token from the e-mail."""
 
-    token: Secret = Field(description="From the link.", examples=["0199c0de…"])
+    token: Secret = Field(description="The token from the link.", examples=["0199c0de…"])
     password: Password = Field(description="12 characters or more.", examples=["correct horse battery"])
 
     @classmethod
@@ -130,9 +130,9 @@ class ResetPassword(In):
 
 
 class ChangePassword(In):
-    """A new password instead of the present one."""
+    """A new password to replace the current one."""
 
-    current_password: Password = Field(description="The present one.", examples=["correct horse battery"])
+    current_password: Password = Field(description="Your current password.", examples=["correct horse battery"])
     new_password: Password = Field(description="12 characters or more.", examples=["staple correct horse"])
 
     @classmethod
@@ -141,103 +141,103 @@ class ChangePassword(In):
 
 
 class VerifyEmail(In):
-    """The answer to a mail that asked whether the address is right."""
+    """Confirmation of an e-mail address."""
 
-    token: Secret = Field(description="From the link.", examples=["0199c0de…"])
+    token: Secret = Field(description="The token from the link.", examples=["0199c0de…"])
 
 
 @partial
 class ProfileChanges(NewProfile):
-    """What of a profile changes; a missing field stays."""
+    """Changes to a profile. Omitted fields stay unchanged."""
 
-    bio: Text2000 | None = Field(None, description="What others should know.", examples=["Cleans since 2009."])
+    bio: Text2000 | None = Field(None, description="A few words about the user.", examples=["Cleans since 2009."])
 
 
 @partial
 class ChangeUser(In):
-    """What of a user changes."""
+    """Changes to a user."""
 
-    profile: ProfileChanges = Field(description="Merged with what is there; null empties phone, address or bio.")
+    profile: ProfileChanges = Field(description="Merged with the current profile; null clears phone, address or bio.")
 
 
 class EraseUser(In):
-    """That it is really the user who wants to go."""
+    """The password that confirms the erasure."""
 
-    password: Password = Field(description="The password.", examples=["correct horse battery"])
+    password: Password = Field(description="Your password.", examples=["correct horse battery"])
 
 
 # --- out ---
 
 
 class Profile(Out):
-    """Who somebody is."""
+    """A user's profile."""
 
     first_name: str = Field(description="Given name.", examples=["Ada"])
     last_name: str = Field(description="Family name.", examples=["Lovelace"])
-    phone: Annotated[str | None, OrNull] = Field(description="As E.164 has it.", examples=["+4930901820"])
-    address: Annotated[str | None, OrNull] = Field(description="Where to come to.")
-    bio: Annotated[str | None, OrNull] = Field(description="What others should know.")
-    avatar_url: str | None = Field(description="A picture, or null.")
+    phone: Annotated[str | None, OrNull] = Field(description="In E.164 format.", examples=["+4930901820"])
+    address: Annotated[str | None, OrNull] = Field(description="Postal address.")
+    bio: Annotated[str | None, OrNull] = Field(description="A few words about the user.")
+    avatar_url: str | None = Field(description="URL of the picture, or null.")
 
 
 class User(Out):
-    """A user, as he sees himself."""
+    """A user, as seen by themselves."""
 
     id: UUID = Field(description="The user's id.")
-    email: str = Field(description="As it was typed.", examples=["ada@example.com"])
-    email_verified: bool = Field(validation_alias="is_email_verified", description="Whether the mailed link was used.")
-    role: ShownRole = Field(validation_alias="shown_role", description="`staff` is given by the house alone.")
-    profile: Profile = Field(description="Who it is.")
+    email: str = Field(description="As entered by the user.", examples=["ada@example.com"])
+    email_verified: bool = Field(validation_alias="is_email_verified", description="Whether the address was verified.")
+    role: ShownRole = Field(validation_alias="shown_role", description="`staff` can't be registered.")
+    profile: Profile = Field(description="The user's profile.")
     created_at: datetime = Field(description="When the user registered.")
     updated_at: datetime = Field(description="When the user or the profile was last changed.")
 
 
 class PublicProfile(Out):
-    """What others see of a user."""
+    """The part of a profile that others see."""
 
     first_name: str = Field(description="Given name.", examples=["Ada"])
     last_name: str = Field(description="Family name.", examples=["Lovelace"])
-    bio: Annotated[str | None, OrNull] = Field(description="What others should know.")
-    avatar_url: str | None = Field(description="A picture, or null.")
+    bio: Annotated[str | None, OrNull] = Field(description="A few words about the user.")
+    avatar_url: str | None = Field(description="URL of the picture, or null.")
 
 
 class PublicUser(Out):
-    """A user, as others see him."""
+    """A user, as seen by others."""
 
     id: UUID = Field(description="The user's id.")
-    role: ShownRole = Field(validation_alias="shown_role", description="What the user does here.")
-    profile: PublicProfile = Field(description="Who it is.")
+    role: ShownRole = Field(validation_alias="shown_role", description="Customer, provider or staff.")
+    profile: PublicProfile = Field(description="The user's profile.")
     created_at: datetime = Field(description="When the user registered.")
 
 
 class Tokens(Out):
-    """The next pair of tokens of a session."""
+    """A new pair of tokens for a session."""
 
     access: str = Field(description="Send it as `Authorization: Bearer …`.", examples=["eyJhbGciOiJIUzI1NiIs…"])
-    refresh: str = Field(description="Good once, for the next pair.", examples=["eyJhbGciOiJIUzI1NiIs…"])
+    refresh: str = Field(description="Works once, for the next pair.", examples=["eyJhbGciOiJIUzI1NiIs…"])
     token_type: Literal["Bearer"] = Field("Bearer", description="Always `Bearer`.", examples=["Bearer"])
-    expires_in: int = Field(description="Seconds that the access token is good for.", examples=[900])
+    expires_in: int = Field(description="Lifetime of the access token in seconds.", examples=[900])
 
 
 class Session(Tokens):
-    """A session that has just begun."""
+    """A new session."""
 
-    user: User = Field(description="Whose session it is.")
+    user: User = Field(description="The signed-in user.")
 
 
 class OpenSession(Out):
-    """A sign-in that is not over."""
+    """An open session."""
 
     id: UUID = Field(description="The session's id.")
     created_at: datetime = Field(description="When the user signed in.")
     last_used_at: datetime = Field(description="When its tokens were last renewed.")
-    ip: str | None = Field(description="The address it came from.", examples=["203.0.113.7"])
-    user_agent: str = Field(description="The program it came from, in its own words.", examples=["Mozilla/5.0"])
-    current: bool = Field(description="Whether it is the one that asks.")
+    ip: str | None = Field(description="The IP address it was opened from.", examples=["203.0.113.7"])
+    user_agent: str = Field(description="The client's own User-Agent.", examples=["Mozilla/5.0"])
+    current: bool = Field(description="Whether it is the session of this request.")
 
 
 class Export(Out, extra="allow"):
-    """All that is held on a user. The other parts of the system add theirs beside these."""
+    """All data held about a user. Other parts of the system add their own members."""
 
     user: dict[str, Any] = Field(description="The user and the profile.")
-    sessions: list[dict[str, Any]] = Field(description="Where the user signed in.")
+    sessions: list[dict[str, Any]] = Field(description="The user's sessions.")

@@ -190,7 +190,7 @@ def start_refund(
         return begun
     asked = payment.left if amount is None else amount
     if not is_exact(asked, payment.currency):
-        raise InvalidField("/amount", "too_many_decimals", f"The amount has more decimals than {payment.currency}.")
+        raise InvalidField("/amount", "too_many_decimals", f"Too many decimals for {payment.currency}.")
     if not payment.is_paid:
         raise PaymentNotRefundable
     if asked > payment.left or not payment.left:

@@ -60,7 +60,7 @@ def visible_booking(request: HttpRequest, booking_id: UUID) -> Booking:
 @tells_location
 @refuses(NotFound, NotYourBookingToPay, AlreadyPaid, BookingNotPayable, CardDeclined, InsufficientFunds)
 def create_payment(request: HttpRequest, response: HttpResponse, body: schemas.CreatePayment) -> Status[Payment]:
-    """Pay for a booking of yours, in whole. A declined payment is kept: its id is the problem's `paymentId`."""
+    """Pay for a booking in full. A declined payment is recorded; the problem's `paymentId` is its id."""
 
     def answer(payment: Payment) -> Status[Payment]:
         response["Location"] = f"{request.path}/{payment.pk}"
@@ -74,14 +74,14 @@ def create_payment(request: HttpRequest, response: HttpResponse, body: schemas.C
 
 @router.get("", response=Page[schemas.Payment])
 def list_payments(request: HttpRequest, params: Query[schemas.PaymentFilters]) -> HttpResponse:
-    """The caller's payments, as customer and as provider, newest first."""
+    """List your payments, as a customer and as a provider, newest first."""
     return answered(shown.page_of(user_of(request).pk, params))
 
 
 @router.get("/refund-quote", response=schemas.RefundQuote)
 @refuses(NotFound)
 def get_refund_quote(request: HttpRequest, params: Query[schemas.QuoteParams]) -> dict[str, Any]:
-    """What the caller's cancelling of a booking now would give back."""
+    """How much would be refunded if you cancelled a booking now."""
     booking = visible_booking(request, params.booking_id)
     amount = actions.quote(user_of(request), booking)
     return {"refund_amount": amount, "currency": booking.currency, "policy": booking.cancellation_policy}
@@ -93,7 +93,7 @@ def get_refund_quote(request: HttpRequest, params: Query[schemas.QuoteParams]) -
 @router.get("/balance", response=Whole[schemas.Balance])
 @refuses(OnlyProviders)
 def get_balance(request: HttpRequest) -> dict[str, Any]:
-    """What the caller, a provider, has in each currency: available, and pending until its bookings are over."""
+    """Your balance in each currency: available, and pending until the bookings end. For providers."""
     user = user_of(request)
     payouts.refuse_all_but_providers(user)
     return {"items": ledger.balances(user.pk)}
@@ -102,14 +102,14 @@ def get_balance(request: HttpRequest) -> dict[str, Any]:
 @router.post("/payouts", response={201: schemas.Payout})
 @refuses(OnlyProviders, NothingToPayOut)
 def create_payout(request: HttpRequest, body: schemas.PayOut) -> Status[Payout]:
-    """Be paid all that is available in a currency. For providers."""
+    """Pay out your whole available balance in a currency. For providers."""
     return Status(201, payouts.pay_out(user_of(request), body.currency))
 
 
 @router.get("/payouts", response=Page[schemas.Payout])
 @refuses(OnlyProviders)
 def list_payouts(request: HttpRequest, params: Query[PageParams]) -> Slice[Payout]:
-    """What the caller, a provider, was paid out, newest first."""
+    """List your payouts, newest first. For providers."""
     user = user_of(request)
     payouts.refuse_all_but_providers(user)
     return paginate(Payout.objects.filter(provider=user.pk), params, "-created_at", "-id")
@@ -121,7 +121,7 @@ def list_payouts(request: HttpRequest, params: Query[PageParams]) -> Slice[Payou
 @router.get("/{payment_id}", response=schemas.Payment)
 @conditional
 def get_payment(request: HttpRequest, payment_id: Id) -> Payment:
-    """One payment, for either side and for staff."""
+    """Get a payment. For its customer, its provider and staff."""
     return visible(request, payment_id)
 
 
@@ -129,7 +129,7 @@ def get_payment(request: HttpRequest, payment_id: Id) -> Payment:
 @idempotent_in_steps(actions.patience)
 @refuses(NotYourRefund, PaymentNotRefundable, RefundExceedsPayment)
 def create_refund(request: HttpRequest, payment_id: Id, body: schemas.CreateRefund | None = None) -> Status[Refund]:
-    """Give money back. For the provider and staff."""
+    """Refund a payment, in full or in part. For its provider and staff."""
     body = body or schemas.CreateRefund()
     user, payment, attempt = user_of(request), visible(request, payment_id), attempt_of(request)
     answer: Callable[[Refund], Status[Refund]] = partial(Status, 201)
@@ -139,7 +139,7 @@ def create_refund(request: HttpRequest, payment_id: Id, body: schemas.CreateRefu
 
 @router.get("/{payment_id}/refunds", response=Whole[schemas.Refund])
 def list_refunds(request: HttpRequest, payment_id: Id) -> dict[str, Any]:
-    """What was given back of a payment, oldest first."""
+    """List the refunds of a payment, oldest first."""
     return {"items": visible(request, payment_id).refunds.select_related("payment")}
 
 
@@ -160,9 +160,9 @@ def signed_by_the_gateway(request: HttpRequest) -> bool:
 SIGNED_HEADERS = [
     {"in": "header", "name": name, "description": description, "required": True, "schema": {"type": "string"}}
     for name, description in {
-        "webhook-id": "Names the event: it counts once.",
-        "webhook-timestamp": "Seconds since 1970, at most five minutes off.",
-        "webhook-signature": "`v1,` and the HMAC-SHA256 of id, timestamp and body, in base64; more than one by spaces.",
+        "webhook-id": "The event's id. Each event is processed once.",
+        "webhook-timestamp": "Unix time in seconds, at most five minutes off.",
+        "webhook-signature": "`v1,` and the base64 HMAC-SHA256 of id, timestamp and body; several, by spaces.",
     }.items()
 ]
 
@@ -177,8 +177,9 @@ SIGNED_HEADERS = [
 @limited_as(None)
 @refuses(InvalidSignature, NotFound)
 def receive_mock_webhook(request: HttpRequest, body: schemas.GatewayEvent) -> Status[None]:
-    """The mock gateway's own call, signed as Standard Webhooks has it: `webhook-id`, `webhook-timestamp`,
-    `webhook-signature`. Each id counts once, in any order; what it says of payments that are not ours is passed over.
+    """Receive an event from the mock gateway, signed according to Standard Webhooks.
+
+    Each `webhook-id` is processed once, in any order. Events about unknown payments are ignored.
     """
     event = gateway().event(body.model_dump(mode="json"))
     if event is not None:

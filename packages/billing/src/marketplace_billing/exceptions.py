@@ -23,7 +23,7 @@ class CardDeclined(DomainError):
 
 
 class InsufficientFunds(DomainError):
-    """There is not enough money on the card."""
+    """The card has insufficient funds."""
 
     status = 402
     code = "insufficient_funds"
@@ -34,39 +34,39 @@ DECLINES: dict[str, type[DomainError]] = {error.code: error for error in (CardDe
 
 
 class AlreadyPaid(DomainError):
-    """This booking has a payment already."""
+    """This booking already has a payment."""
 
     code = "already_paid"
 
 
 class BookingNotPayable(DomainError):
-    """There is nothing to pay: the booking is cancelled, free, was not confirmed in time, or its provider has left."""
+    """This booking can't be paid: it is cancelled, free or was not confirmed in time, or its provider has left."""
 
     code = "booking_not_payable"
 
 
 class NotYourBookingToPay(DomainError):
-    """Only the customer pays for a booking."""
+    """Only the customer can pay for a booking."""
 
     status = 403
     code = "forbidden"
 
 
 class NotYourRefund(DomainError):
-    """Only the provider of the booking, or staff, gives money back."""
+    """Only the booking's provider or staff can issue a refund."""
 
     status = 403
     code = "forbidden"
 
 
 class PaymentNotRefundable(DomainError):
-    """Nothing was paid, so nothing can be given back."""
+    """Nothing was paid, so nothing can be refunded."""
 
     code = "payment_not_refundable"
 
 
 class RefundExceedsPayment(DomainError):
-    """More than is left of the payment can't be given back."""
+    """The refund is larger than what is left of the payment."""
 
     code = "refund_exceeds_payment"
 
@@ -79,19 +79,19 @@ class OnlyProviders(DomainError):
 
 
 class NothingToPayOut(DomainError):
-    """Nothing is available in this currency."""
+    """There is nothing to pay out in this currency."""
 
     code = "nothing_to_pay_out"
 
 
 class InvalidSignature(Unauthenticated):
-    """This webhook was not signed by the gateway, or more than five minutes ago."""
+    """The webhook's signature is invalid, or its timestamp is more than five minutes off."""
 
     code = "invalid_signature"
 
 
 class OpenPayments(DomainError):
-    """A payment or a refund is not settled yet: wait for it."""
+    """A payment or refund has not settled yet. Try again once it has."""
 
     code = "open_payments"
 

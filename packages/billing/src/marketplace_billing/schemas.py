@@ -23,110 +23,110 @@ PaymentMethod = Annotated[
 class CreatePayment(In):
     """How to pay for a booking."""
 
-    booking_id: Id = Field(description="What to pay for, in whole.")
-    payment_method: PaymentMethod = Field(description="One of the gateway's; the mock's say what they do.")
+    booking_id: Id = Field(description="The booking to pay for, in full.")
+    payment_method: PaymentMethod = Field(description="A method of the gateway; the mock's names say what they do.")
 
     @classmethod
     def rules(cls, data: dict[str, Any]) -> Iterator[Wrong]:
         method = data.get("paymentMethod")
         if METHODS and isinstance(method, str) and method not in METHODS:
-            yield Wrong(("paymentMethod",), "unknown_method", f"The methods are {', '.join(METHODS)}.")
+            yield Wrong(("paymentMethod",), "unknown_method", f"Use one of: {', '.join(METHODS)}.")
 
 
 class CreateRefund(In):
-    """How much to give back, and why."""
+    """The amount to refund, and why."""
 
-    amount: Annotated[Amount, Field(gt=0)] | None = Field(None, description="All that is left, unless told.")
-    reason: Text500 = Field("", description="For the customer.", examples=["The heating failed."])
+    amount: Annotated[Amount, Field(gt=0)] | None = Field(None, description="Default: everything that is left.")
+    reason: Text500 = Field("", description="Shown to the customer.", examples=["The heating failed."])
 
 
 class PayOut(In):
-    """What to be paid."""
+    """The currency to pay out."""
 
-    currency: Currency = Field(description="ISO 4217 code: all that is available in it.")
+    currency: Currency = Field(description="ISO 4217 code. The whole available balance is paid out.")
 
 
 class EventAbout(In):
-    """What an event is about."""
+    """The subject of an event."""
 
     reference: str = Field(max_length=100, description="The payment's or the refund's id.")
 
 
 class GatewayEvent(In):
-    """What the gateway tells, as Standard Webhooks has it."""
+    """An event from the gateway, in the form of Standard Webhooks."""
 
     type: Literal["payment.succeeded", "payment.failed", "refund.succeeded", "refund.failed"] = Field(
         description="What happened."
     )
-    timestamp: Instant = Field(description="When.", examples=["2027-01-11T09:00:00Z"])
-    data: EventAbout = Field(description="To what.")
+    timestamp: Instant = Field(description="When it happened.", examples=["2027-01-11T09:00:00Z"])
+    data: EventAbout = Field(description="What it happened to.")
 
 
 class PaymentFilters(PageParams):
     """Which payments."""
 
-    status: PaymentStatus | None = Field(None, description="Those of one status.")
-    booking_id: Id | None = Field(None, description="Those of one booking.")
-    role: Literal["customer", "provider"] | None = Field(None, description="The side that the caller is on.")
+    status: PaymentStatus | None = Field(None, description="Only those with this status.")
+    booking_id: Id | None = Field(None, description="Only those of this booking.")
+    role: Literal["customer", "provider"] | None = Field(None, description="Only those in which you have this role.")
 
 
 class QuoteParams(Params):
-    """Of which booking."""
+    """The booking to quote for."""
 
     booking_id: Id = Field(description="The booking that might be cancelled.")
 
 
 class Payment(Out):
-    """One try to be paid for a booking, and what became of it."""
+    """One attempt to pay for a booking, and its outcome."""
 
     id: UUID = Field(description="The payment's id.")
-    booking_id: UUID = Field(description="What was paid for.")
-    customer_id: UserId = Field(description="Who paid.")
-    provider_id: UserId = Field(description="Whom it is for.")
-    amount: AmountOut = Field(description="The booking's whole amount.")
+    booking_id: UUID = Field(description="The booking's id.")
+    customer_id: UserId = Field(description="The customer's user id.")
+    provider_id: UserId = Field(description="The provider's user id.")
+    amount: AmountOut = Field(description="The booking's full amount.")
     currency: str = Field(description="ISO 4217 code.")
-    status: PaymentStatus = Field(description="What became of it.")
-    refunded_amount: AmountOut = Field(description="What was given back.")
-    fee_amount: AmountOut = Field(description="What the platform charged.")
-    payment_method: PaymentMethod = Field(description="How it was paid.")
+    status: PaymentStatus = Field(description="The current status.")
+    refunded_amount: AmountOut = Field(description="The amount refunded so far.")
+    fee_amount: AmountOut = Field(description="The platform's fee.")
+    payment_method: PaymentMethod = Field(description="The payment method.")
     failure_code: Literal["card_declined", "insufficient_funds"] | None = Field(description="Why it failed, or null.")
-    created_at: datetime = Field(description="When it was tried.")
-    updated_at: datetime = Field(description="When it last changed.")
+    created_at: datetime = Field(description="When the payment was made.")
+    updated_at: datetime = Field(description="When it was last changed.")
 
 
 class Refund(Out):
-    """Money given back of a payment."""
+    """A refund of a payment, in full or in part."""
 
     id: UUID = Field(description="The refund's id.")
-    payment_id: UUID = Field(description="What it is of.")
-    amount: AmountOut = Field(description="How much.")
+    payment_id: UUID = Field(description="The refunded payment's id.")
+    amount: AmountOut = Field(description="The amount.")
     currency: str = Field(description="ISO 4217 code.")
-    status: RefundStatus = Field(description="What became of it.")
-    reason: str | None = Field(description="Why, or null.")
-    created_at: datetime = Field(description="When it was asked for.")
+    status: RefundStatus = Field(description="The current status.")
+    reason: str | None = Field(description="The reason, or null.")
+    created_at: datetime = Field(description="When it was requested.")
 
 
 class RefundQuote(Out):
-    """What cancelling now would give back."""
+    """What would be refunded on cancelling now."""
 
-    refund_amount: AmountOut = Field(description="How much; 0 where nothing is paid yet, or nothing can be cancelled.")
+    refund_amount: AmountOut = Field(description="0 if nothing was paid yet, or the booking can't be cancelled.")
     currency: str = Field(description="ISO 4217 code.")
     policy: Literal["flexible", "moderate", "strict"] = Field(description="The booking's cancellation policy.")
 
 
 class Balance(Out):
-    """What a provider has in one currency."""
+    """A provider's balance in one currency."""
 
     currency: str = Field(description="ISO 4217 code.")
-    available: AmountOut = Field(description="What can be paid out; below zero where refunds took more than was left.")
-    pending: AmountOut = Field(description="What becomes available when its bookings are over.")
+    available: AmountOut = Field(description="What can be paid out; negative if refunds exceeded the balance.")
+    pending: AmountOut = Field(description="What becomes available once the bookings have ended.")
 
 
 class Payout(Out):
-    """What was available, sent to its provider."""
+    """A payout of a provider's available balance."""
 
     id: UUID = Field(description="The payout's id.")
-    amount: AmountOut = Field(description="How much.")
+    amount: AmountOut = Field(description="The amount.")
     currency: str = Field(description="ISO 4217 code.")
-    status: PayoutStatus = Field(description="What became of it.")
-    created_at: datetime = Field(description="When.")
+    status: PayoutStatus = Field(description="The current status.")
+    created_at: datetime = Field(description="When it was made.")

@@ -36,7 +36,7 @@ def visible(request: HttpRequest, booking_id: UUID) -> Booking:
 @tells_location
 @refuses(NotFound, OwnService, SlotUnavailable)
 def create_booking(request: HttpRequest, response: HttpResponse, body: schemas.CreateBooking) -> Status[Booking]:
-    """Book a free slot of a service. However many ask at once, one gets it."""
+    """Book a free slot of a service. Of several simultaneous requests for a slot, only one succeeds."""
     user = user_of(request)
     service = offers.visible(user, body.service_id)
     booking = actions.create_booking(user, service, body.scheduled_at, body.notes)
@@ -46,14 +46,14 @@ def create_booking(request: HttpRequest, response: HttpResponse, body: schemas.C
 
 @router.get("", response=Page[schemas.Booking])
 def list_bookings(request: HttpRequest, params: Query[schemas.BookingFilters]) -> HttpResponse:
-    """The caller's bookings, as customer and as provider."""
+    """List your bookings, as a customer and as a provider."""
     return answered(shown.page_of(user_of(request).pk, params))
 
 
 @router.get("/{booking_id}", response=schemas.Booking)
 @conditional
 def get_booking(request: HttpRequest, booking_id: Id) -> HttpResponse:
-    """One booking, for either side and for staff."""
+    """Get a booking. For its customer, its provider and staff."""
     return answered(shown.one(user_of(request), booking_id))
 
 
@@ -66,31 +66,31 @@ def list_booking_history(request: HttpRequest, booking_id: Id) -> dict[str, Any]
 @router.post("/{booking_id}/confirm", response=schemas.Booking)
 @refuses(NotYourMove, InvalidTransition, TooLate)
 def confirm_booking(request: HttpRequest, booking_id: Id) -> Booking:
-    """Accept a pending booking. For its provider, before its start."""
+    """Confirm a pending booking. For its provider, before it starts."""
     return actions.confirm_booking(user_of(request), visible(request, booking_id))
 
 
 @router.post("/{booking_id}/complete", response=schemas.Booking)
 @refuses(NotYourMove, InvalidTransition, TooEarly)
 def complete_booking(request: HttpRequest, booking_id: Id) -> Booking:
-    """Say that a confirmed booking was done. For its provider, once it has started."""
+    """Mark a confirmed booking as completed. For its provider, once it has started."""
     return actions.complete_booking(user_of(request), visible(request, booking_id))
 
 
 @router.post("/{booking_id}/reschedule", response=schemas.Booking)
 @refuses(NotYourMove, InvalidTransition, TooLate, SlotUnavailable)
 def reschedule_booking(request: HttpRequest, booking_id: Id, body: schemas.RescheduleBooking) -> Booking:
-    """Move a booking to another free slot, before its start. Its own time counts as free.
+    """Move a booking to another free slot, before it starts. Its own time counts as free.
 
-    The hours, grid, notice and window are the service's as they are now; duration, buffers and price stay as booked.
-    A confirmed one that its customer moves is pending again, unless the service confirms by itself.
+    The service's current hours, grid, notice and window apply; duration, buffers and price stay as booked.
+    A confirmed booking moved by its customer becomes pending again, unless the service confirms automatically.
     """
     return actions.reschedule_booking(user_of(request), visible(request, booking_id), body.scheduled_at)
 
 
 @router.get("/{booking_id}/calendar", response={200: None}, openapi_extra=calendar.RESPONSE)
 def get_booking_calendar(request: HttpRequest, booking_id: Id) -> HttpResponse:
-    """A booking as an iCalendar file (RFC 5545), for the caller's own calendar."""
+    """Download a booking as an iCalendar file (RFC 5545)."""
     content = calendar.render(visible(request, booking_id), user_of(request))
     headers = {"Content-Disposition": f'attachment; filename="booking-{booking_id}.ics"'}
     return HttpResponse(content, content_type=calendar.MEDIA_TYPE, headers=headers)
@@ -99,6 +99,6 @@ def get_booking_calendar(request: HttpRequest, booking_id: Id) -> HttpResponse:
 @router.post("/{booking_id}/cancel", response=schemas.Booking)
 @refuses(InvalidTransition, TooLate)
 def cancel_booking(request: HttpRequest, booking_id: Id, body: schemas.CancelBooking | None = None) -> Booking:
-    """Call a booking off, before its start. What was paid is given back by its policy."""
+    """Cancel a booking, before it starts. Payments are refunded according to its cancellation policy."""
     reason = body.reason if body else None
     return actions.cancel_booking(user_of(request), visible(request, booking_id), reason)

@@ -4,7 +4,7 @@ from marketplace_kit.exceptions import DomainError
 
 
 class OwnService(DomainError):
-    """Nobody books a service of his own."""
+    """You can't book your own service."""
 
     code = "own_service"
 
@@ -16,7 +16,7 @@ class InvalidTransition(DomainError):
 
 
 class TooLate(DomainError):
-    """The booking's time has come: this was possible before its start only."""
+    """This is only possible before the booking starts."""
 
     code = "too_late"
 
@@ -28,13 +28,13 @@ class TooEarly(DomainError):
 
 
 class NotYourMove(DomainError):
-    """This is not yours to do."""
+    """You aren't allowed to do this to this booking."""
 
     status = 403
     code = "forbidden"
 
 
 class OpenBookings(DomainError):
-    """There are bookings still to come about: complete or cancel them first."""
+    """You still have open bookings. Complete or cancel them first."""
 
     code = "open_bookings"

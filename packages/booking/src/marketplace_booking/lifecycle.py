@@ -13,7 +13,7 @@ class BookingStatus(TextChoices):
 
 
 class Party(TextChoices):
-    """Whose move it is."""
+    """Who acted on a booking."""
 
     CUSTOMER = "customer"
     PROVIDER = "provider"
@@ -22,7 +22,7 @@ class Party(TextChoices):
 
 
 class Event(TextChoices):
-    """What the history tells."""
+    """What happened to a booking."""
 
     CREATED = "created"
     CONFIRMED = "confirmed"

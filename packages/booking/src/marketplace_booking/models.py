@@ -178,7 +178,7 @@ class Booking(models.Model):
         """Make the move in memory, and return the status that was. InvalidTransition."""
         before = BookingStatus(self.status)
         if before not in move.sources:
-            raise InvalidTransition(f"A booking that is {before} can't be {move.event}.")
+            raise InvalidTransition(f"A {before} booking can't be {move.event}.")
         self.status = move.target
         self.updated_at = now()
         return before

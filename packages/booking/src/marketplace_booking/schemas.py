@@ -20,9 +20,9 @@ from .lifecycle import BookingStatus, Event, Party
 class CreateBooking(In):
     """The slot to book."""
 
-    service_id: Id = Field(description="What to book.")
+    service_id: Id = Field(description="The service to book.")
     scheduled_at: Instant = Field(description="The start of a free slot.", examples=["2027-01-11T09:00:00Z"])
-    notes: Text2000 = Field("", description="For the provider.", examples=["Second floor, ring twice."])
+    notes: Text2000 = Field("", description="A note for the provider.", examples=["Second floor, ring twice."])
 
 
 class RescheduleBooking(In):
@@ -32,27 +32,27 @@ class RescheduleBooking(In):
 
 
 class CancelBooking(In):
-    """Why, if one wants to say."""
+    """An optional reason for cancelling."""
 
-    reason: Text500 = Field("", description="For the other side.", examples=["I am ill."])
+    reason: Text500 = Field("", description="Shown to the other party.", examples=["I am ill."])
 
 
 class BookingFilters(PageParams):
     """Which bookings, and in what order."""
 
-    role: Literal["customer", "provider"] | None = Field(None, description="The side that the caller is on.")
-    status: list[BookingStatus] = Field([], description="May be given more than once.")
-    service_id: Id | None = Field(None, description="Those of one service.")
+    role: Literal["customer", "provider"] | None = Field(None, description="Only those in which you have this role.")
+    status: list[BookingStatus] = Field([], description="Only those with this status; can be repeated.")
+    service_id: Id | None = Field(None, description="Only those of this service.")
     scheduled_from: Instant | None = Field(None, alias="from", description="Scheduled at this moment or later.")
     scheduled_to: Instant | None = Field(None, alias="to", description="Scheduled before this moment.")
-    sort: Literal["-createdAt", "scheduledAt", "-scheduledAt"] = Field("-createdAt", description="The order.")
+    sort: Literal["-createdAt", "scheduledAt", "-scheduledAt"] = Field("-createdAt", description="Sort order.")
 
     @field_validator("scheduled_to")
     @classmethod
     def _span(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
         start = info.data.get("scheduled_from")
         if start is not None and end is not None and end <= start:
-            raise PydanticCustomError("empty_span", "`to` must lie after `from`.")
+            raise PydanticCustomError("empty_span", "`to` must be after `from`.")
         return end
 
 
@@ -60,33 +60,33 @@ class BookingFilters(PageParams):
 
 
 class BookedService(Out):
-    """The service that was booked, in short."""
+    """A short form of the booked service."""
 
-    id: UUID = Field(description="Its id.")
-    title: str = Field(description="What is offered.")
+    id: UUID = Field(description="The service's id.")
+    title: str = Field(description="The service's title.")
 
 
 class Booking(Out):
-    """What a customer and a provider agreed."""
+    """An agreement between a customer and a provider."""
 
     id: UUID = Field(description="The booking's id.")
-    customer_id: UserId = Field(description="Who booked.")
-    provider_id: UserId = Field(description="Who was booked.")
-    service_id: UUID = Field(description="What was booked.")
-    service: BookedService = Field(description="The same, shown.")
-    status: BookingStatus = Field(description="Where in its life it is.")
-    scheduled_at: datetime = Field(description="Its start.")
-    ends_at: datetime = Field(description="Its end.")
-    duration: int = Field(description="Minutes.")
-    timezone: str = Field(description="The zone of the service's hours when it was booked.")
+    customer_id: UserId = Field(description="The customer's user id.")
+    provider_id: UserId = Field(description="The provider's user id.")
+    service_id: UUID = Field(description="The booked service's id.")
+    service: BookedService = Field(description="The booked service.")
+    status: BookingStatus = Field(description="The current status.")
+    scheduled_at: datetime = Field(description="When it starts.")
+    ends_at: datetime = Field(description="When it ends.")
+    duration: int = Field(description="In minutes.")
+    timezone: str = Field(description="The service's time zone when it was booked.")
     total_amount: AmountOut = Field(description="The price when it was booked.")
     currency: str = Field(description="ISO 4217 code.")
-    notes: str = Field(description="For the provider.")
+    notes: str = Field(description="A note for the provider.")
     cancellation_policy: CancellationPolicy = Field(description="The service's policy when it was booked.")
-    cancelled_by: Party | None = Field(description="Who called it off, or null.")
-    cancellation_reason: str | None = Field(description="Why, or null.")
+    cancelled_by: Party | None = Field(description="Who cancelled it, or null.")
+    cancellation_reason: str | None = Field(description="The reason, or null.")
     created_at: datetime = Field(description="When it was booked.")
-    updated_at: datetime = Field(description="When it last changed.")
+    updated_at: datetime = Field(description="When it was last changed.")
 
 
 class HistoryEntry(Out):
@@ -95,7 +95,7 @@ class HistoryEntry(Out):
     action: Event = Field(description="What happened.")
     from_status: BookingStatus | None = Field(description="The status before; null at the beginning.")
     to_status: BookingStatus = Field(description="The status after.")
-    actor_id: UserId | None = Field(description="Who did it; null for the system.")
-    reason: str | None = Field(description="Why, or null.")
-    data: dict[str, Any] = Field(description="What else belongs to it.")
-    created_at: datetime = Field(description="When.")
+    actor_id: UserId | None = Field(description="The user who did it; null for the system.")
+    reason: str | None = Field(description="The reason, or null.")
+    data: dict[str, Any] = Field(description="Further details.")
+    created_at: datetime = Field(description="When it happened.")

@@ -238,7 +238,7 @@ def order_images(user: AbstractBaseUser, service: Service, file_ids: list[UUID])
     _require_owner(user, locked)
     items = {item.file_id: item for item in ServiceFile.objects.of(locked.pk, FileKind.IMAGE)}
     if sorted(file_ids) != sorted(items):
-        raise InvalidField("/ids", "not_the_images", "Name each image of the service once, and nothing else.")
+        raise InvalidField("/ids", "not_the_images", "List every image of the service exactly once.")
     for position, file_id in enumerate(file_ids):
         items[file_id].position = position
     ServiceFile.objects.bulk_update(items.values(), ["position"])
@@ -282,7 +282,7 @@ def _resolved(fields: dict[str, Any]) -> dict[str, Any]:
         return fields
     category = Category.objects.select_related("parent__parent").filter(slug=fields["category"]).first()
     if category is None:
-        raise InvalidField("/category", "unknown_category", "There is no category of this slug.")
+        raise InvalidField("/category", "unknown_category", "There is no category with this slug.")
     return {**fields, "category": category, "category_words": category.words}
 
 
@@ -294,5 +294,5 @@ def _recheck_price(service: Service) -> None:
     """A changed price or currency must still fit the one that stayed."""
     exact = rounded(service.price, service.currency)
     if exact != service.price:
-        raise InvalidField("/price", "too_many_decimals", f"The price has more decimals than {service.currency}.")
+        raise InvalidField("/price", "too_many_decimals", f"Too many decimals for {service.currency}.")
     service.price = exact

@@ -36,10 +36,10 @@ def shows_time(request: HttpRequest) -> bool:
 @conditional
 @cached_publicly(TOPIC, unless=shows_time)
 def list_services(request: HttpRequest, params: Query[schemas.ServiceFilters]) -> HttpResponse:
-    """The services that anybody can book, newest first; with `q`, the best first.
+    """Search the active services. Newest first; with `q`, best matches first.
 
-    With `availableFrom` and `availableTo` a page looks at 500 services at the most: it may hold fewer than `limit`,
-    even none, and still have a `nextCursor`.
+    With `availableFrom` and `availableTo`, a page examines at most 500 services. It may hold fewer than `limit`, even
+    none, and still have a `nextCursor`.
     """
     page = listing.page_of(params)
     return answered({"items": shown.listed(page.items), "nextCursor": page.next_cursor})
@@ -58,7 +58,7 @@ def create_service(request: HttpRequest, response: HttpResponse, body: schemas.C
 @router.get("/categories", auth=None, response=Whole[schemas.Category])
 @conditional
 def list_categories(request: HttpRequest) -> dict[str, Any]:
-    """The tree of categories, parents before their children."""
+    """List the category tree, parents before their children."""
     return {"items": Category.objects.annotate(parent_slug=F("parent__slug")).tree()}
 
 
@@ -66,7 +66,7 @@ def list_categories(request: HttpRequest) -> dict[str, Any]:
 @conditional
 @cached_publicly(TOPIC)
 def get_service(request: HttpRequest, service_id: Id) -> Service | HttpResponse:
-    """One service. An inactive one is there for its provider and for staff only."""
+    """Get a service. Inactive services are visible only to their provider and staff."""
     for found in shown.listed([service_id]):
         return answered(found)
     return visible(request, service_id)
@@ -76,7 +76,7 @@ def get_service(request: HttpRequest, service_id: Id) -> Service | HttpResponse:
 @conditional_change(visible)
 @refuses(NotYourService)
 def change_service(request: HttpRequest, service_id: Id, body: schemas.ChangeService) -> Service:
-    """Change a service of your own. Bookings keep what was agreed."""
+    """Update one of your services. Existing bookings keep their terms."""
     actions.change_service(user_of(request), visible(request, service_id), body.given())
     return visible(request, service_id)
 
@@ -85,6 +85,6 @@ def change_service(request: HttpRequest, service_id: Id, body: schemas.ChangeSer
 @conditional_change(visible, schemas.Service)
 @refuses(NotYourService)
 def delete_service(request: HttpRequest, service_id: Id) -> Status[None]:
-    """Take a service of your own out of the catalog. Bookings keep what they show."""
+    """Remove one of your services from the catalog. Existing bookings are kept as they are."""
     actions.delete_service(user_of(request), visible(request, service_id))
     return Status(204, None)

@@ -24,11 +24,11 @@ router = Router(tags=["Availability"])
 
 @router.get("/{service_id}/slots", auth=None, response=schemas.Slots)
 def list_slots(request: HttpRequest, service_id: Id, span: Query[schemas.SlotSpan]) -> HttpResponse:
-    """Every start within the span that can be booked now, ascending."""
+    """List every slot in a time span that can be booked now, in order of time."""
     if span.start >= span.end:
-        raise InvalidField("query/to", "empty_span", "`to` must lie after `from`.")
+        raise InvalidField("query/to", "empty_span", "`to` must be after `from`.")
     if span.end - span.start > LONGEST_SPAN:
-        raise InvalidField("query/to", "span_too_long", "The span may be 31 days long at the most.")
+        raise InvalidField("query/to", "span_too_long", "The span can be at most 31 days.")
     service = scheduled(request, service_id)
     length = timedelta(minutes=service.schedule.duration)
     starts = (start.replace(tzinfo=None) for start in service.free_starts(span.start, span.end))
@@ -39,14 +39,14 @@ def list_slots(request: HttpRequest, service_id: Id, span: Query[schemas.SlotSpa
 
 @router.get("/{service_id}/slots/explain", auth=None, response=schemas.Explanation)
 def explain_slot(request: HttpRequest, service_id: Id, asked: Query[schemas.AskedStart]) -> dict[str, Any]:
-    """Whether a start can be booked now, and if not, every reason why, by the rules that the slots are listed by."""
+    """Explain whether a start can be booked now and, if not, every reason why. Applies the rules of the slot list."""
     reasons = scheduled(request, service_id).explain(asked.start)
     return {"bookable": not reasons, "reasons": reasons}
 
 
 @router.get("/{service_id}/availability/exceptions", auth=None, response=Whole[schemas.AvailabilityException])
 def list_availability_exceptions(request: HttpRequest, service_id: Id) -> dict[str, Any]:
-    """The dates on which other hours hold than those of their weekday, in their order."""
+    """List the dates whose hours differ from the weekly ones, in order."""
     return {"items": scheduled(request, service_id).schedule.exceptions.all()}
 
 
@@ -55,14 +55,14 @@ def list_availability_exceptions(request: HttpRequest, service_id: Id) -> dict[s
 def set_availability_exception(
     request: HttpRequest, service_id: Id, date: schemas.Day, body: schemas.SetException
 ) -> Any:
-    """Let these be the hours of one local date; none at all close it. Bookings stay as they are."""
+    """Set the hours of one local date; an empty list closes it. Existing bookings are not affected."""
     return actions.set_exception(user_of(request), visible(request, service_id), date, body.windows)
 
 
 @router.delete("/{service_id}/availability/exceptions/{date}", response={204: None})
 @refuses(NotYourService)
 def clear_availability_exception(request: HttpRequest, service_id: Id, date: schemas.Day) -> Status[None]:
-    """Let the hours of its weekday hold on this date again."""
+    """Remove a date's exception, so that its weekly hours apply again."""
     if not actions.clear_exception(user_of(request), visible(request, service_id), date):
         raise NotFound
     return Status(204, None)

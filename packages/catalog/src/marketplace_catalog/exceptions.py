@@ -4,20 +4,20 @@ from marketplace_kit.exceptions import DomainError
 
 
 class ProviderRequired(DomainError):
-    """Only a provider can offer services."""
+    """Only providers can offer services."""
 
     status = 403
     code = "provider_required"
 
 
 class NotYourService(DomainError):
-    """This service is another provider's."""
+    """This service belongs to another provider."""
 
     status = 403
     code = "not_your_service"
 
 
 class TooManyFiles(DomainError):
-    """A service can have 20 images and 20 documents at the most."""
+    """A service can have at most 20 images and 20 documents."""
 
     code = "too_many_files"

@@ -39,7 +39,7 @@ def shown(file: File) -> File:
 @refuses(NotYourService, TooManyFiles, NotAnImage, TooManyPixels, TooLarge)
 @takes_upload(MAX_IMAGE_BYTES)
 def add_image(request: HttpRequest, service_id: Id) -> Status[File]:
-    """Show an image with a service of your own: JPEG, PNG or WebP. Its thumbnails follow within seconds."""
+    """Add an image to one of your services: JPEG, PNG or WebP. Thumbnails follow within seconds."""
     upload = read_one(request, MAX_IMAGE_BYTES)
     user, service = user_of(request), visible(request, service_id)
     actions.require_room(user, service, FileKind.IMAGE)
@@ -48,14 +48,14 @@ def add_image(request: HttpRequest, service_id: Id) -> Status[File]:
 
 @router.get("/{service_id}/images", auth=None, response=Whole[FileOut])
 def list_images(request: HttpRequest, service_id: Id) -> dict[str, Any]:
-    """The images of a service, in their order."""
+    """List the images of a service, in order."""
     return {"items": [item.shown for item in visible(request, service_id).shown_images]}
 
 
 @router.put("/{service_id}/images/order", response=Whole[FileOut])
 @refuses(NotYourService)
 def order_images(request: HttpRequest, service_id: Id, body: schemas.OrderImages) -> dict[str, Any]:
-    """Show the images of a service of your own in another order. Names each of them once."""
+    """Reorder the images of one of your services. List each of them once."""
     actions.order_images(user_of(request), visible(request, service_id), body.ids)
     return {"items": [item.shown for item in visible(request, service_id).shown_images]}
 
@@ -63,7 +63,7 @@ def order_images(request: HttpRequest, service_id: Id, body: schemas.OrderImages
 @router.delete("/{service_id}/images/{file_id}", response={204: None})
 @refuses(NotYourService)
 def delete_image(request: HttpRequest, service_id: Id, file_id: Id) -> Status[None]:
-    """Delete an image of a service of your own, and its thumbnails."""
+    """Delete an image of one of your services, and its thumbnails."""
     actions.remove_file(user_of(request), visible(request, service_id), FileKind.IMAGE, file_id)
     return Status(204, None)
 
@@ -72,7 +72,7 @@ def delete_image(request: HttpRequest, service_id: Id, file_id: Id) -> Status[No
 @refuses(NotYourService, TooManyFiles, NotADocument, TooLarge)
 @takes_upload(MAX_DOCUMENT_BYTES)
 def add_document(request: HttpRequest, service_id: Id) -> Status[File]:
-    """Show a document with a service of your own: a PDF, neither encrypted nor with scripts in it."""
+    """Add a document to one of your services: a PDF that is not encrypted and contains no scripts."""
     upload = read_one(request, MAX_DOCUMENT_BYTES)
     user, service = user_of(request), visible(request, service_id)
     actions.require_room(user, service, FileKind.DOCUMENT)
@@ -81,7 +81,7 @@ def add_document(request: HttpRequest, service_id: Id) -> Status[File]:
 
 @router.get("/{service_id}/documents", auth=None, response=Whole[FileOut])
 def list_documents(request: HttpRequest, service_id: Id) -> dict[str, Any]:
-    """The documents of a service, in the order in which they came."""
+    """List the documents of a service, oldest first."""
     service = visible(request, service_id)
     return {"items": [item.shown for item in ServiceFile.objects.of(service.pk, FileKind.DOCUMENT)]}
 
@@ -89,7 +89,7 @@ def list_documents(request: HttpRequest, service_id: Id) -> dict[str, Any]:
 @router.delete("/{service_id}/documents/{file_id}", response={204: None})
 @refuses(NotYourService)
 def delete_document(request: HttpRequest, service_id: Id, file_id: Id) -> Status[None]:
-    """Delete a document of a service of your own."""
+    """Delete a document of one of your services."""
     actions.remove_file(user_of(request), visible(request, service_id), FileKind.DOCUMENT, file_id)
     return Status(204, None)
 
@@ -97,7 +97,7 @@ def delete_document(request: HttpRequest, service_id: Id, file_id: Id) -> Status
 @router.post("/{service_id}/uploads", response={201: media_schemas.Upload})
 @refuses(NotYourService, TooManyFiles, TooManyUploads, NotAnImage, NotADocument, TooLarge)
 def start_upload(request: HttpRequest, service_id: Id, body: media_schemas.StartUpload) -> Status[Upload]:
-    """Get a signed form, by which an image or a document goes straight to the storage. Complete the upload then."""
+    """Get a signed form to upload an image or document directly to storage. Complete the upload afterwards."""
     fields = body.model_dump()
     return Status(201, actions.start_upload(user_of(request), visible(request, service_id), fields))
 
@@ -105,9 +105,9 @@ def start_upload(request: HttpRequest, service_id: Id, body: media_schemas.Start
 @router.post("/{service_id}/uploads/{upload_id}/complete", response={200: FileOut, 201: FileOut})
 @refuses(TooManyFiles, UploadMissing, NotAnImage, NotADocument, TooManyPixels, TooLarge)
 def complete_upload(request: HttpRequest, service_id: Id, upload_id: Id) -> Status[File]:
-    """Check what has arrived by the form, and show it with the service: 201, or 200 where that was done before.
+    """Check the uploaded file and add it to the service. Answers 201, or 200 if that was already done.
 
-    What is refused is deleted; the form can be sent once more while it is valid.
+    A rejected file is deleted; the form can be sent again while it is valid.
     """
     user, service = user_of(request), visible(request, service_id)
     upload = Upload.objects.filter(pk=upload_id, owner=user.pk, target=str(service.pk)).first()

@@ -6,7 +6,7 @@ from django.db.models import TextChoices
 
 
 class CancellationPolicy(TextChoices):
-    """How much of the money a customer who cancels gets back."""
+    """How much a customer who cancels is refunded."""
 
     FLEXIBLE = "flexible"
     MODERATE = "moderate"

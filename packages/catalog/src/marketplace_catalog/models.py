@@ -94,7 +94,7 @@ class Category(models.Model):
     @override
     def clean(self) -> None:
         if self.parent is not None and self in self.parent._upwards():
-            raise ValidationError({"parent": "A category can't be below itself."})
+            raise ValidationError({"parent": "A category can't be placed below itself."})
 
     @property
     def words(self) -> str:

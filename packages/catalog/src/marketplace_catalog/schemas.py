@@ -45,7 +45,7 @@ from .lifecycle import LONGEST_SPAN, MAX_FILES, CancellationPolicy
 
 def _known_zone(name: str) -> str:
     if not Schedule.knows_timezone(name):
-        raise PydanticCustomError("unknown_timezone", "Input should be a time zone of the IANA database")
+        raise PydanticCustomError("unknown_timezone", "Input should be an IANA time zone, such as Europe/Berlin")
     return name
 
 
@@ -65,7 +65,7 @@ WeeklyHours = Annotated[dict[str, list[str]], WithJsonSchema(WEEKLY)]
 Windows = Annotated[
     WeeklyHours,
     Field(
-        description="Weekdays in lower case, each an even, ascending list of local times: opens, closes, opens …",
+        description="By weekday in lower case, an ascending list of local times in pairs: opens, closes, opens …",
         examples=[{"monday": ["09:00", "17:00"], "tuesday": ["09:00", "12:00", "13:00", "24:00"]}],
     ),
 ]
@@ -93,24 +93,24 @@ def _faults(place: tuple[str, ...], check: Callable[[Any], None], given: Any) ->
 class CreateService(In):
     """A new service."""
 
-    title: Line200 = Field(description="What is offered.", examples=["Deep cleaning"])
+    title: Line200 = Field(description="What the service is called.", examples=["Deep cleaning"])
     description: Text10000 = Field(description="What the customer gets.", examples=["Every room, windows included."])
-    category: str = Field(max_length=60, description="The slug of a category.", examples=["home_services"])
+    category: str = Field(max_length=60, description="The category's slug.", examples=["home_services"])
     price: Amount = Field(description="Per booking; 0 is free.")
     currency: Currency
     duration: Int = _minutes("duration", description="Minutes.", examples=[60])
-    timezone: Zone = Field(description="The zone of `availability`.")
+    timezone: Zone = Field(description="IANA time zone of `availability`.")
     availability: Windows
     buffer_before: Int = _minutes("buffer_before", default=0, description="Minutes kept free before a booking.")
     buffer_after: Int = _minutes("buffer_after", default=0, description="Minutes kept free after a booking.")
-    slot_interval: Int = _minutes("slot_interval", default=30, description="Minutes from one start to the next.")
-    minimum_notice: Int = _minutes("minimum_notice", default=0, description="Minutes from now to the first start.")
-    booking_window: Int = _minutes("booking_window", default=60, description="Days from now to the last start.")
+    slot_interval: Int = _minutes("slot_interval", default=30, description="Minutes between possible start times.")
+    minimum_notice: Int = _minutes("minimum_notice", default=0, description="Minutes ahead that one must book.")
+    booking_window: Int = _minutes("booking_window", default=60, description="Days ahead that one can book.")
     cancellation_policy: CancellationPolicy = Field(
-        CancellationPolicy.FLEXIBLE, description="What a customer who cancels gets back."
+        CancellationPolicy.FLEXIBLE, description="What a customer who cancels is refunded."
     )
-    auto_confirm: Bool = Field(False, description="Bookings are confirmed at once.")
-    is_active: Bool = Field(True, description="Anybody may find and book it.")
+    auto_confirm: Bool = Field(False, description="Whether bookings are confirmed automatically.")
+    is_active: Bool = Field(True, description="Whether customers can find and book it.")
 
     @classmethod
     def rules(cls, data: dict[str, Any]) -> Iterator[Wrong]:
@@ -124,7 +124,7 @@ class CreateService(In):
 
 @partial
 class ChangeService(CreateService):
-    """What of a service changes; a missing field stays."""
+    """Changes to a service. Omitted fields stay unchanged."""
 
 
 # Lookups that a service must meet, and the parameters that say so.
@@ -143,29 +143,29 @@ class ServiceFilters(PageParams):
     q: Annotated[str, AfterValidator(clean_line)] | None = Field(
         None,
         max_length=200,
-        description="Words, in any order; those in quotes as they stand there, those after a `-` not. Small typing"
-        " errors are forgiven where nothing is found.",
+        description='Words in any order, `"exact phrases"`, and `-excluded` words. If nothing matches, small typing'
+        " errors are tolerated.",
         examples=["cleaning windows"],
     )
-    category: str | None = Field(None, max_length=60, description="A category's slug; its children are included.")
+    category: str | None = Field(None, max_length=60, description="A category's slug; subcategories are included.")
     min_price: Decimal | None = Field(None, ge=0, le=MAX_AMOUNT, max_digits=20, description="The lowest price.")
     max_price: Decimal | None = Field(None, ge=0, le=MAX_AMOUNT, max_digits=20, description="The highest price.")
     currency: Currency | None = None
-    provider_id: UserId | None = Field(None, description="Those of one provider.")
+    provider_id: UserId | None = Field(None, description="Only those of this provider.")
     min_rating: Decimal | None = Field(None, ge=0, le=5, max_digits=20, description="The lowest average rating.")
-    available_from: Instant | None = Field(None, description="With a free slot from then on. With `availableTo`.")
-    available_to: Instant | None = Field(None, description="With a free slot that starts before; 31 days at the most.")
+    available_from: Instant | None = Field(None, description="With a free slot from then on. Requires `availableTo`.")
+    available_to: Instant | None = Field(None, description="With a free slot before then; at most 31 days later.")
     sort: Literal["relevance", "newest", "price", "-price", "-rating"] | None = Field(
         None,
-        description="`-price`: the dearest first; `-rating`: the best first. `relevance` if there is `q`, else"
-        " `newest`, unless told otherwise. By relevance are ordered the newest 10,000 that match.",
+        description="`-price`: most expensive first; `-rating`: best first. Default: `relevance` with `q`, otherwise"
+        " `newest`. `relevance` ranks the newest 10,000 matches.",
     )
 
     @classmethod
     def rules(cls, data: dict[str, Any]) -> Iterator[Wrong]:
         for name, other in (("availableFrom", "availableTo"), ("availableTo", "availableFrom")):
             if name not in data and other in data:
-                yield Wrong((name,), "missing", f"`{other}` is of no use without this.")
+                yield Wrong((name,), "missing", f"This is required together with `{other}`.")
 
     @field_validator("available_to")
     @classmethod
@@ -173,9 +173,9 @@ class ServiceFilters(PageParams):
         start = info.data.get("available_from")
         if start is not None and end is not None:
             if end <= start:
-                raise PydanticCustomError("empty_span", "`availableTo` must lie after `availableFrom`.")
+                raise PydanticCustomError("empty_span", "`availableTo` must be after `availableFrom`.")
             if end - start > LONGEST_SPAN:
-                raise PydanticCustomError("span_too_long", "The span may be 31 days long at the most.")
+                raise PydanticCustomError("span_too_long", "The span can be at most 31 days.")
         return end
 
     @property
@@ -190,16 +190,16 @@ class ServiceFilters(PageParams):
 
 
 class SlotSpan(Params):
-    """A span of starts, half-open, 31 days at the most."""
+    """A half-open span of starts, at most 31 days."""
 
     start: Instant = Field(alias="from", description="The earliest start.")
-    end: Instant = Field(alias="to", description="Before this moment.")
+    end: Instant = Field(alias="to", description="The end of the span, exclusive.")
 
 
 def _written_as_date(value: Any) -> Any:
     # pydantic would also take seconds since 1970, and a date-time at midnight.
     if not isinstance(value, str) or not _DATE.fullmatch(value):
-        raise PydanticCustomError("date_format", "Input should be a date, as in 2026-12-31")
+        raise PydanticCustomError("date_format", "Input should be a date, such as 2026-12-31")
     return value
 
 
@@ -216,10 +216,10 @@ InstantOrWallClock = Annotated[
 
 
 class AskedStart(Params):
-    """A start to be explained."""
+    """The start to explain."""
 
     start: InstantOrWallClock = Field(
-        description="A date-time; without an offset it is what the service's own clock shows."
+        description="A date-time. Without an offset, local time in the service's time zone."
     )
 
 
@@ -227,7 +227,7 @@ class SetException(In):
     """The hours of one date."""
 
     windows: Hours = Field(
-        description="An even, ascending list of local times; an empty one closes the day.",
+        description="An ascending list of local times in pairs: opens, closes, opens …; empty: closed.",
         examples=[["10:00", "14:00"]],
     )
 
@@ -238,7 +238,7 @@ class SetException(In):
 
 
 class OrderImages(In):
-    """The images of a service in another order."""
+    """A new order for the images of a service."""
 
     ids: list[Id] = Field(max_length=MAX_FILES, description="Each image of the service, once.")
 
@@ -254,69 +254,69 @@ def in_week_order(windows: dict[str, list[str]]) -> dict[str, list[str]]:
 class Category(Out):
     """A node of the category tree."""
 
-    slug: str = Field(description="Its name in addresses and filters.")
-    name: str = Field(description="Its name for people.")
-    parent: str | None = Field(validation_alias="parent_slug", description="The slug of the category above.")
+    slug: str = Field(description="Its name in URLs and filters.")
+    name: str = Field(description="Its display name.")
+    parent: str | None = Field(validation_alias="parent_slug", description="The parent category's slug, or null.")
 
 
 class Provider(Out):
-    """What a service shows of its provider."""
+    """A service's provider."""
 
     id: UserId = Field(description="The provider's user id.")
     first_name: str = Field(description="Given name.")
     last_name: str = Field(description="Family name.")
-    avatar_url: str | None = Field(description="A picture, or null.")
+    avatar_url: str | None = Field(description="URL of the picture, or null.")
 
 
 class Rating(Out):
-    """What customers thought."""
+    """A service's average rating."""
 
-    average: Annotated[Decimal, NUMBER] | None = Field(description="1 to 5; null without reviews.")
-    count: int = Field(description="How many reviews.")
+    average: Annotated[Decimal, NUMBER] | None = Field(description="1 to 5; null if there are no reviews.")
+    count: int = Field(description="Number of reviews.")
 
 
 class Service(Out):
     """Something that a provider offers."""
 
     id: UUID = Field(description="The service's id.")
-    provider_id: UserId = Field(description="Who offers it.")
-    provider: Provider = Field(validation_alias="provider_card", description="The same, shown.")
-    title: str = Field(description="What is offered.")
+    provider_id: UserId = Field(description="The provider's user id.")
+    provider: Provider = Field(validation_alias="provider_card", description="The provider.")
+    title: str = Field(description="What the service is called.")
     description: str = Field(description="What the customer gets, as plain text.")
-    category: str = Field(validation_alias=AliasPath("category", "slug"), description="A category's slug.")
+    category: str = Field(validation_alias=AliasPath("category", "slug"), description="The category's slug.")
     price: AmountOut = Field(description="Per booking.")
     currency: str = Field(description="ISO 4217 code.")
-    duration: int = Field(validation_alias=AliasPath("schedule", "duration"), description="Minutes.")
+    duration: int = Field(validation_alias=AliasPath("schedule", "duration"), description="In minutes.")
     timezone: str = Field(validation_alias=AliasPath("schedule", "timezone"), description="IANA zone of the hours.")
     availability: Annotated[WeeklyHours, BeforeValidator(in_week_order)] = Field(
-        validation_alias=AliasPath("schedule", "windows"), description="Weekly hours, local times by weekday."
+        validation_alias=AliasPath("schedule", "windows"), description="Weekly hours: local times by weekday."
     )
-    buffer_before: int = Field(validation_alias=AliasPath("schedule", "buffer_before"), description="Minutes.")
-    buffer_after: int = Field(validation_alias=AliasPath("schedule", "buffer_after"), description="Minutes.")
-    slot_interval: int = Field(validation_alias=AliasPath("schedule", "slot_interval"), description="Minutes.")
-    minimum_notice: int = Field(validation_alias=AliasPath("schedule", "minimum_notice"), description="Minutes.")
-    booking_window: int = Field(validation_alias=AliasPath("schedule", "booking_window"), description="Days.")
-    cancellation_policy: CancellationPolicy = Field(description="What a customer who cancels gets back.")
-    auto_confirm: bool = Field(description="Bookings are confirmed at once.")
-    images: list[str] = Field(validation_alias="image_urls", description="Addresses of its images, in order.")
-    rating: Rating = Field(description="What customers thought.")
-    is_active: bool = Field(description="Anybody may find and book it.")
-    created_at: datetime = Field(description="When it was offered.")
+    buffer_before: int = Field(validation_alias=AliasPath("schedule", "buffer_before"), description="In minutes.")
+    buffer_after: int = Field(validation_alias=AliasPath("schedule", "buffer_after"), description="In minutes.")
+    slot_interval: int = Field(validation_alias=AliasPath("schedule", "slot_interval"), description="In minutes.")
+    minimum_notice: int = Field(validation_alias=AliasPath("schedule", "minimum_notice"), description="In minutes.")
+    booking_window: int = Field(validation_alias=AliasPath("schedule", "booking_window"), description="In days.")
+    cancellation_policy: CancellationPolicy = Field(description="What a customer who cancels is refunded.")
+    auto_confirm: bool = Field(description="Whether bookings are confirmed automatically.")
+    images: list[str] = Field(validation_alias="image_urls", description="URLs of its images, in order.")
+    rating: Rating = Field(description="The average rating.")
+    is_active: bool = Field(description="Whether customers can find and book it.")
+    created_at: datetime = Field(description="When it was created.")
     updated_at: datetime = Field(description="When it was last changed.")
 
 
 class Slot(Out):
     """A time that can be booked."""
 
-    start: datetime = Field(description="Where it starts.")
-    end: datetime = Field(description="Where it ends.")
+    start: datetime = Field(description="When it starts.")
+    end: datetime = Field(description="When it ends.")
 
 
 class Slots(Out):
-    """The bookable times of a span."""
+    """The bookable slots of a time span."""
 
-    timezone: str = Field(description="The service's zone.")
-    items: list[Slot] = Field(description="Ascending.")
+    timezone: str = Field(description="The service's time zone.")
+    items: list[Slot] = Field(description="In order of time.")
 
 
 class Reason(StrEnum):
@@ -336,12 +336,12 @@ class Reason(StrEnum):
 class Explanation(Out):
     """Whether a start can be booked now."""
 
-    bookable: bool = Field(description="It can.")
-    reasons: list[Reason] = Field(description="Why not; empty where it can.")
+    bookable: bool = Field(description="Whether it can be booked.")
+    reasons: list[Reason] = Field(description="Why it can't; empty if it can.")
 
 
 class AvailabilityException(Out):
-    """Other hours of one date."""
+    """The hours of one date, in place of the weekly ones."""
 
-    date: dt.date = Field(description="A local date of the service's zone.")
+    date: dt.date = Field(description="A local date in the service's time zone.")
     windows: Hours = Field(description="Local times: opens, closes, opens …; empty: closed.")

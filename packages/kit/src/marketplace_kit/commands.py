@@ -8,13 +8,13 @@ from django.db.migrations.executor import MigrationExecutor
 
 
 class MigratedCommand(BaseCommand):
-    """A command that reads or writes tables: where one is missing it says so, before it does anything."""
+    """A command that uses tables: it reports missing ones before it does anything."""
 
     requires_migrations_checks = True
 
     @override
     def check_migrations(self) -> None:
-        """Django would tell of it and go on, into an error of the database."""
+        """Django would only warn, and continue into a database error."""
         migrations = MigrationExecutor(connection)
         if migrations.migration_plan(migrations.loader.graph.leaf_nodes()):
-            raise CommandError("The tables are not all there yet. First run `migrate`.")
+            raise CommandError("Some tables are missing. Run `migrate` first.")

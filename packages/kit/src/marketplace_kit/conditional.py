@@ -27,7 +27,7 @@ TOLD_WITH_304 = ("Cache-Control", "Content-Location", "ETag", "Expires", "Vary")
 
 
 class PreconditionFailed(DomainError):
-    """What you would change is not what you have read any more: `If-Match` names another version. Read it again."""
+    """It has changed since you read it. Fetch it again and send its new ETag in `If-Match`."""
 
     status = 412
     code = "precondition_failed"
@@ -50,7 +50,7 @@ def conditional_change[F: Callable[..., Any]](
     header = Header(
         None,
         alias="If-Match",
-        description="The ETag of the version that you have read: another one is not changed.",
+        description="The ETag of the version you have read. Nothing is changed if the current version is another one.",
         # Empty places in the list are passed over: RFC 9110, 5.6.1.
         pattern=r'^(\s*\*\s*|[\s,]*(W/)?"[^"]*"(\s*,[\s,]*(W/)?"[^"]*")*[\s,]*)$',
     )

@@ -7,7 +7,7 @@ from .schemas import Problem
 
 
 class DomainError(Exception):
-    """The request conflicts with the present state."""
+    """The request conflicts with the current state."""
 
     status: ClassVar[int] = 409
     code: ClassVar[str] = "conflict"
@@ -24,7 +24,7 @@ class DomainError(Exception):
 
 
 class NotFound(DomainError):
-    """There is nothing here that you may see."""
+    """Not found, or you don't have access to it."""
 
     status = 404
     code = "not_found"
@@ -38,7 +38,7 @@ class Forbidden(DomainError):
 
 
 class Unauthenticated(DomainError):
-    """Sign in and send the access token as a bearer."""
+    """Sign in and send the access token as a bearer token."""
 
     status = 401
     code = "not_authenticated"
@@ -46,7 +46,7 @@ class Unauthenticated(DomainError):
 
 
 class ServiceUnavailable(DomainError):
-    """A part that this needs is down. Try again shortly."""
+    """Part of the system is temporarily unavailable. Try again shortly."""
 
     status = 503
     code = "service_unavailable"
@@ -59,7 +59,7 @@ def step(name: str) -> str:
 
 
 class InvalidField(DomainError):
-    """A value is not acceptable."""
+    """A value is invalid."""
 
     status = 422
     code = "validation_error"

@@ -1,8 +1,8 @@
-"""`Idempotency-Key`: the same request twice is one thing done, and the second time the first answer again.
+"""`Idempotency-Key`: a request that is sent twice is executed once, and the repeat gets the first answer again.
 
 Two marks, each one line below the route. `@idempotent` is for an endpoint that is one transaction: its answer is
-stored in it. `@idempotent_in_steps(lease)` is for one that must call somebody else half-way: the key is committed
-first, together with the id of what will be made, and a retry goes on where a first try died.
+stored in that transaction. `@idempotent_in_steps(lease)` is for one that must call another system half-way: the key is
+committed first, together with the id of what will be made, and a retry continues where the first attempt died.
 """
 
 from collections.abc import Callable
@@ -39,16 +39,16 @@ class IdempotencyInProgress(DomainError):
 
 
 class IdempotencyKeyReused(InvalidField):
-    """This Idempotency-Key was used with another body. A new request needs a new key."""
+    """This Idempotency-Key was already used with a different body. Use a new key for a new request."""
 
     code = "idempotency_key_reused"
 
     def __init__(self) -> None:
-        super().__init__(f"header/{HEADER}", self.code, "It was used with another body.")
+        super().__init__(f"header/{HEADER}", self.code, "It was already used with a different body.")
 
 
 def idempotent[F: Callable[..., Any]](endpoint: F) -> F:
-    """Mark an endpoint that is one transaction, and calls nobody outside of it. Stands below the route."""
+    """Mark an endpoint that is one transaction and calls no other system. Stands below the route."""
 
     def react(call: Call, key: str | None) -> HttpResponse:
         return call.answer() if key is None else _in_one_transaction(call, _asked(call, key))
@@ -59,7 +59,7 @@ def idempotent[F: Callable[..., Any]](endpoint: F) -> F:
 def idempotent_in_steps[F: Callable[..., Any]](lease: Callable[[], timedelta]) -> Callable[[F], F]:
     """Mark an endpoint that makes one thing in several transactions. Stands below the route.
 
-    `lease`: how long a first try may take at the most before a retry takes over. The endpoint asks `attempt_of`.
+    `lease`: how long the first attempt may take before a retry takes over. The endpoint asks `attempt_of`.
     """
 
     def mark(endpoint: F) -> F:
@@ -75,7 +75,7 @@ def _marked[F: Callable[..., Any]](endpoint: F, react: React) -> F:
     header = Header(
         None,
         alias=HEADER,
-        description="A name for this request, kept for 24 h: sent again, it is answered again and not done again.",
+        description="A key for this request, kept for 24 h. A repeat gets the same answer and is not executed again.",
         min_length=1,
         max_length=255,
         pattern="^[!-~]*$",
@@ -95,20 +95,20 @@ def _in_one_transaction(call: Call, asked: IdempotencyKey) -> HttpResponse:
         if isinstance(error, IdempotencyInProgress) or not is_kept(error.status):
             raise
         refused = call.refused(error)
-    # What the refused one had done is undone; the refusal is kept all the same.
+    # What the refused attempt did was rolled back; the refusal itself is stored all the same.
     return _under(asked, lambda: refused)
 
 
 @action
 def _under(asked: IdempotencyKey, answer: Callable[[], HttpResponse]) -> HttpResponse:
-    """The answer that is stored under the key; where none is, this one, stored with what it did."""
+    """The answer stored under the key, or else this one, which is stored together with its effects."""
     stored = None if _is_new(asked) else _find(asked)
     if stored is not None:
         return stored.replayed()
     response = answer()
     if is_kept(response.status_code):
         asked.take_down(response)
-        if not insert_if_free(asked):  # the one before committed while its key was looked for
+        if not insert_if_free(asked):  # the earlier request committed while its key was looked up
             raise IdempotencyInProgress
     return response
 
@@ -118,18 +118,18 @@ def _under(asked: IdempotencyKey, answer: Callable[[], HttpResponse]) -> HttpRes
 
 @dataclass
 class Attempt:
-    """One try to do what a key stands for; or, without a key, the only one."""
+    """One attempt at the request that a key stands for, or the only one if there is no key."""
 
     call: Call
-    resource_id: UUID  # the id to make the thing with; where it is there already, go on with it
+    resource_id: UUID  # the id to create the resource with; if it exists already, continue with it
     row: IdempotencyKey | None = None
     is_first: bool = True
     response: HttpResponse | None = None
 
     def keep[T](self, answer: Callable[[T], Any]) -> Callable[[T], None]:
-        """What to call with the outcome, in the very transaction that records it.
+        """A callback that stores the answer. Call it with the outcome, in the transaction that records the outcome.
 
-        The answer is stored there: `answer` returns what the endpoint would of this outcome, or raises a refusal.
+        `answer` returns what the endpoint would return for this outcome, or raises a refusal.
         """
 
         def store(outcome: T) -> None:
@@ -139,7 +139,7 @@ class Attempt:
         return store
 
     def store(self, response: HttpResponse) -> None:
-        """Store the answer, unless a slower or quicker try has done so."""
+        """Store the answer, unless another attempt has done so already."""
         assert self.row is not None
         self.response = response
         self.row.take_down(response)
@@ -147,7 +147,7 @@ class Attempt:
         IdempotencyKey.objects.filter(pk=self.row.pk, status=None).update(**values)
 
     def give_up(self, *, forget: bool) -> None:
-        """Let the key go: to be used for anything (`forget`), or by a retry that goes on from here, at once."""
+        """Release the key at once: for any request (`forget`), or for a retry that continues from here."""
         assert self.row is not None
         mine = IdempotencyKey.objects.filter(pk=self.row.pk, status=None, leased_until=self.row.leased_until)
         if forget and self.is_first:
@@ -157,7 +157,7 @@ class Attempt:
 
 
 def attempt_of(request: HttpRequest) -> Attempt:
-    """The try that a request to an endpoint with `@idempotent_in_steps` is."""
+    """The attempt that this request to an `@idempotent_in_steps` endpoint makes."""
     attempt: Attempt = request.attempt  # type: ignore[attr-defined]
     return attempt
 
@@ -176,7 +176,7 @@ def _in_steps(call: Call, asked: IdempotencyKey, lease: timedelta) -> HttpRespon
     try:
         response = _answer(call, call.run)
     except Exception as error:
-        # A refusal comes before anything is made; a failure may have left something to go on with.
+        # A refusal comes before anything is made; a failure may have left something to continue with.
         attempt.give_up(forget=isinstance(error, DomainError) and error.status < 500)
         raise
     if attempt.response is not None:
@@ -220,9 +220,9 @@ def _asked(call: Call, key: str) -> IdempotencyKey:
 
 
 def _is_new(asked: IdempotencyKey) -> bool:
-    """Whether the key was never seen, and is ours alone until the transaction ends; does not wait.
+    """Whether the key is unused, and now locked by us until the transaction ends. Does not wait.
 
-    One statement: it may miss the row of whoever let go of the key just then, over which ours can't be stored later.
+    One statement, so it may miss a row that was committed at that very moment. Storing ours is then refused later.
     """
     values: list[int | str] = [_lock_of(asked), asked.user, asked.method, asked.path, asked.key]
     with prepared_cursor(IS_NEW) as cursor:
@@ -235,7 +235,7 @@ IS_NEW = f"SELECT pg_try_advisory_xact_lock(%s) AND NOT EXISTS ({SEEN})"
 
 
 def _find(asked: IdempotencyKey) -> IdempotencyKey | None:
-    """What is stored under the key; unless it is an answer, nobody else works on it until the transaction ends.
+    """The row stored under the key. Unless it holds an answer, it is locked by us until the transaction ends.
 
     IdempotencyInProgress, IdempotencyKeyReused.
     """
@@ -252,7 +252,7 @@ def _find(asked: IdempotencyKey) -> IdempotencyKey | None:
 
 
 def _try_lock(asked: IdempotencyKey) -> bool:
-    """Whether the key is ours alone until the transaction ends; does not wait."""
+    """Whether the key could be locked until the transaction ends. Does not wait."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_lock_of(asked)])
         return bool(cursor.fetchone()[0])
@@ -264,7 +264,7 @@ def _lock_of(asked: IdempotencyKey) -> int:
 
 
 def _answer(call: Call, run: Callable[[], Any]) -> HttpResponse:
-    """The answer, or the refusal where that is one to keep; another one is raised."""
+    """The answer, or the refusal if it is one to store; other refusals are raised."""
     try:
         return call.shown(run())
     except DomainError as error:
@@ -274,7 +274,7 @@ def _answer(call: Call, run: Callable[[], Any]) -> HttpResponse:
 
 
 def is_kept(status: int) -> bool:
-    """What the action itself answered: it was done, or declined, or conflicts."""
+    """Whether an answer is stored: the action was done, was declined, or conflicted."""
     return 200 <= status < 300 or status in (402, 409)
 
 
@@ -284,7 +284,7 @@ _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 def body_hash(body: bytes) -> str:
-    """The same for the same JSON value: whatever the order of its keys, its spaces, and how numbers are written."""
+    """Equal for equal JSON values, whatever the order of keys, the whitespace and the notation of numbers."""
     with suppress(MalformedJson):  # another parser took it: it is compared as it is
         body = ascii(_canonical(parse_json(body))).encode()
     return sha256(body).hexdigest()

@@ -39,14 +39,14 @@ def _refused(error: type[exceptions.DomainError]) -> Refused:
 ACCEPTED = ("Accept", "Accept-Encoding")
 
 # What an operation answers because of what it takes, by status.
-ALWAYS = {500: Refused("internal_error", "A defect of ours."), 503: _refused(exceptions.ServiceUnavailable)}
+ALWAYS = {500: Refused("internal_error", "An unexpected error."), 503: _refused(exceptions.ServiceUnavailable)}
 WITH_AUTH = {401: _refused(exceptions.Unauthenticated)}
-WITH_COOKIES = {403: Refused("forbidden", "The token against forged requests is missing, or a bad one.")}
-WITH_JSON = {400: Refused("malformed_json", "The body is not JSON.")}
+WITH_COOKIES = {403: Refused("forbidden", "The CSRF token is missing or invalid.")}
+WITH_JSON = {400: Refused("malformed_json", "The body is not valid JSON.")}
 WITH_UPLOAD = {400: _refused(MalformedUpload)}
 WITH_BODY = {
     413: Refused("too_large", "The body is too large."),
-    415: Refused("unsupported_media_type", "The body is of another type, or encoded.", headers=ACCEPTED),
+    415: Refused("unsupported_media_type", "The body's media type or encoding isn't supported.", headers=ACCEPTED),
 }
 WITH_INPUT = {422: _refused(exceptions.InvalidField)}
 WITH_PATH = {404: _refused(exceptions.NotFound)}
@@ -54,7 +54,7 @@ WITH_PATH = {404: _refused(exceptions.NotFound)}
 IF_NONE_MATCH = {
     "in": "header",
     "name": "If-None-Match",
-    "description": "The ETag of what you have: where it is still that, 304 and no body.",
+    "description": "The ETag of the version you have. If it is still current, the answer is 304 without a body.",
     "required": False,
     "schema": {"type": "string"},
 }
@@ -62,36 +62,39 @@ IF_NONE_MATCH = {
 # What answers carry. Told once, and referred to.
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-ID": {
-        "description": "Names this request in our logs: as it was sent along, or made.",
+        "description": "Identifies this request in our logs: the one that was sent, or a new one.",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,128}$"},
     },
-    "ETag": {"description": "Names this version, strongly.", "schema": {"type": "string"}},
+    "ETag": {"description": "A strong entity tag of this version.", "schema": {"type": "string"}},
     "Location": {
-        "description": "Where the new thing is, as a path on this host.",
+        "description": "The path of what was created.",
         "schema": {"type": "string", "format": "uri-reference"},
     },
     "Idempotent-Replayed": {
-        "description": "There where it is the first answer to this Idempotency-Key, told again.",
+        "description": "Present if this repeats the first answer to this Idempotency-Key.",
         "schema": {"type": "string", "const": "true"},
     },
-    "Accept": {"description": "There where the body is of another type: which to send.", "schema": {"type": "string"}},
+    "Accept": {
+        "description": "If the body's media type isn't supported: the one to send.",
+        "schema": {"type": "string"},
+    },
     "Accept-Encoding": {
-        "description": "There where the body is encoded: which encoding to send it in, none.",
+        "description": "If the body is encoded: the only encoding that is supported, none.",
         "schema": {"type": "string", "const": "identity"},
     },
     "WWW-Authenticate": {"description": "How to sign in.", "schema": {"type": "string"}, "example": "Bearer"},
     "Retry-After": {
-        "description": "In how many seconds to try again.",
+        "description": "Seconds to wait before trying again.",
         "schema": {"type": "integer"},
         "example": 57,
     },
     "RateLimit-Policy": {
-        "description": "What is counted, how many requests, in how many seconds.",
+        "description": "The limits: what is counted, the quota, and the window in seconds.",
         "schema": {"type": "string"},
         "example": '"email";q=5;w=60, "address";q=20;w=60',
     },
     "RateLimit": {
-        "description": "Of the limit that is nearest: the requests left, and in how many seconds they are anew.",
+        "description": "For the nearest limit: the requests left, and the seconds until it resets.",
         "schema": {"type": "string"},
         "example": '"email";r=4;t=57',
     },

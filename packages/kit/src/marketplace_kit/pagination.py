@@ -22,21 +22,21 @@ from .schemas import Out, Params
 class PageParams(Params):
     """The parameters of every list."""
 
-    limit: int = Field(20, ge=1, le=100, description="How many items at the most.")
-    cursor: str | None = Field(None, max_length=1000, description="`nextCursor` of the page before.")
+    limit: int = Field(20, ge=1, le=100, description="Maximum number of items.")
+    cursor: str | None = Field(None, max_length=1000, description="`nextCursor` of the previous page.")
 
 
 class Page[T](Out):
     """A page of a list: its items, and the cursor of the next page, or null at the end."""
 
-    items: list[T] = Field(description="At most `limit` of them.")
-    next_cursor: str | None = Field(description="The `cursor` of the next page; null at the end.")
+    items: list[T] = Field(description="At most `limit` items.")
+    next_cursor: str | None = Field(description="`cursor` for the next page; null at the end.")
 
 
 class Whole[T](Out):
     """A short list that comes whole."""
 
-    items: list[T] = Field(description="All of them.")
+    items: list[T] = Field(description="All items.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +189,10 @@ def _text(value: Any) -> str:
 
 
 class InvalidCursor(InvalidField):
-    """This is not a cursor of this list."""
+    """This cursor doesn't belong to this list."""
 
     def __init__(self) -> None:
-        super().__init__("query/cursor", "invalid_cursor", "This is not a cursor of this list.")
+        super().__init__("query/cursor", "invalid_cursor", "This cursor doesn't belong to this list.")
 
 
 def encode_cursor(name: str, *place: str) -> str:

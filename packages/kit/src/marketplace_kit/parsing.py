@@ -39,7 +39,7 @@ def parse_json(body: bytes) -> Any:
     except MalformedJson:
         raise
     except ValueError as error:  # an integer of thousands of digits
-        raise MalformedJson("The body has a number that is too long.") from error
+        raise MalformedJson("The body contains a number that is too long.") from error
     if _depth_exceeds(value, MAX_DEPTH):
         raise MalformedJson(f"The body is nested deeper than {MAX_DEPTH} levels.")
     return value
@@ -49,7 +49,7 @@ def _exact(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation as error:
-        raise MalformedJson("The body has a number that is too long.") from error
+        raise MalformedJson("The body contains a number that is too long.") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -39,9 +39,9 @@ CODES = {
     503: "service_unavailable",
 }
 DETAILS = {
-    404: "There is nothing here that you may see.",
-    405: "This path does not know that method.",
-    500: "Something went wrong on our side. The request id helps us to find it.",
+    404: "Not found, or you don't have access to it.",
+    405: "This method isn't supported here.",
+    500: "Something went wrong on our side. Include the request ID when you contact support.",
 }
 
 
@@ -133,7 +133,7 @@ def _malformed_upload(request: HttpRequest, error: Any) -> HttpResponse:
 def _data_error(request: HttpRequest, error: Any) -> HttpResponse:
     # A value that fits the schema and not the column: the schema's fault, so it is logged, but not a 500.
     log.warning("value_refused_by_database", error=str(error))
-    return problem(request, 422, detail="A value is outside of what can be stored.", errors=[])
+    return problem(request, 422, detail="A value is outside the range that can be stored.", errors=[])
 
 
 def _unavailable(request: HttpRequest, error: Any) -> HttpResponse:
@@ -155,7 +155,7 @@ def _validation_error(request: HttpRequest, error: Any) -> HttpResponse:
     errors = [
         {"pointer": pointer(e["loc"]), "code": e["type"].replace(".", "_"), "detail": e["msg"]} for e in error.errors
     ]
-    return problem(request, 422, detail="Some values are not acceptable.", errors=errors)
+    return problem(request, 422, detail="Some values are invalid.", errors=errors)
 
 
 def pointer(location: tuple[str | int, ...]) -> str:

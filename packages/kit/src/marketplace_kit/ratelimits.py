@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 class RateLimited(DomainError):
-    """Too many requests. Try again after as many seconds as Retry-After says."""
+    """Too many requests. Try again after the number of seconds given in `Retry-After`."""
 
     status = 429
     code = "rate_limited"

@@ -134,7 +134,7 @@ def _body_refused(request: HttpRequest, limit: int, media_type: str) -> HttpResp
     if not length.isascii() or not length.isdigit():
         return problem(request, 400, detail="Content-Length is not a number.")
     if int(length) > limit:
-        return problem(request, 413, detail=f"The body may have {limit} bytes at the most.")
+        return problem(request, 413, detail=f"The body can be at most {limit} bytes.")
     if not media_type or not int(length):
         return None
     if request.content_type != media_type:

@@ -144,25 +144,25 @@ class Out(BaseModel):
 
 
 class ProblemError(Out):
-    """One wrong value."""
+    """One invalid value."""
 
     pointer: str = Field(description="A JSON Pointer into the body, or `query/…`, `path/…`, `header/…`.")
-    code: str = Field(description="What is wrong with it, stable.")
-    detail: str = Field(description="The same as a sentence.")
+    code: str = Field(description="What is wrong, as a stable code.")
+    detail: str = Field(description="What is wrong, as a sentence.")
 
 
 class Problem(Out):
-    """An error, as RFC 9457 has it."""
+    """An error (RFC 9457)."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
-    type: str = Field(description="A URI that names the kind of problem.")
+    type: str = Field(description="A URI that identifies the kind of problem.")
     title: str = Field(description="The kind of problem in words.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What went wrong this time.")
-    code: str = Field(description="The kind of problem, stable: what a program should look at.")
-    request_id: str | None = Field(description="Names this request in our logs.")
-    errors: list[ProblemError] | None = Field(None, description="With a 422: every wrong value.")
+    code: str = Field(description="The kind of problem as a stable code, for programs to check.")
+    request_id: str | None = Field(description="Identifies this request in our logs.")
+    errors: list[ProblemError] | None = Field(None, description="With a 422: every invalid value.")
 
 
 # --- ids ---
@@ -210,7 +210,7 @@ AmountOut = Annotated[Decimal, WithJsonSchema({"type": "number", "examples": [50
 
 def _known_currency(code: str) -> str:
     if not money.is_currency(code):
-        raise PydanticCustomError("unknown_currency", "Input should be a currency code of ISO 4217")
+        raise PydanticCustomError("unknown_currency", "Input should be an ISO 4217 currency code")
     return code
 
 
@@ -260,7 +260,7 @@ def rfc3339(value: Any) -> Any:
 
 def _in_utc(value: datetime) -> datetime:
     if not 1900 <= value.year <= 9000:
-        raise PydanticCustomError("datetime_range", "The year should lie between 1900 and 9000")
+        raise PydanticCustomError("datetime_range", "The year should be between 1900 and 9000")
     return value.astimezone(UTC)
 
 
@@ -277,4 +277,4 @@ def decimals_rule(data: dict[str, Any], amount: str, currency: str) -> Iterator[
         return
     # Beyond that the fields' own rules say what is wrong.
     if money.is_currency(code) and 0 <= value <= money.MAX_AMOUNT and not money.is_exact(Decimal(value), code):
-        yield Wrong((amount,), "too_many_decimals", f"{code} has {money.EXPONENTS[code]} decimals")
+        yield Wrong((amount,), "too_many_decimals", f"{code} allows at most {money.EXPONENTS[code]} decimals")

@@ -19,7 +19,7 @@ class TooLarge(DomainError):
 
 
 class MalformedUpload(DomainError):
-    """The body is not multipart/form-data as RFC 7578 has it."""
+    """The body is not valid multipart/form-data (RFC 7578)."""
 
     status = 400
     code = "malformed_multipart"
@@ -58,5 +58,5 @@ def read_one(request: HttpRequest, limit: int) -> "UploadedFile[bytes]":
         raise InvalidParts(len(found), unknown)
     file = cast("UploadedFile[bytes]", found[0])
     if (file.size or 0) > limit:
-        raise TooLarge(f"The file may have {limit} bytes at the most.")
+        raise TooLarge(f"The file can be at most {limit} bytes.")
     return file

@@ -58,7 +58,7 @@ def _read(upload: "UploadedFile[bytes]", kind: FileKind) -> bytes:
 
 def _require_size(kind: FileKind, size: int) -> None:
     if size > MAX_BYTES[kind]:
-        raise TooLarge(f"The file may have {MAX_BYTES[kind]} bytes at the most.")
+        raise TooLarge(f"The file can be at most {MAX_BYTES[kind]} bytes.")
 
 
 type Unsaved = tuple[File, bytes]

@@ -16,8 +16,8 @@ HEADER = b"%PDF-"
 READER = [str(Path(__file__).with_name("pdf.py"))]
 PATIENCE = 40.0  # seconds; the processor time of the reader is limited further
 REASONS = {
-    ENCRYPTED: "Encrypted PDFs are not taken.",
-    ACTIVE: "PDFs with scripts, programs to start, or films are not taken.",
+    ENCRYPTED: "Encrypted PDFs aren't accepted.",
+    ACTIVE: "PDFs that run scripts, start programs or play media aren't accepted.",
 }
 # Each is a process with up to a gigabyte.
 _at_once = AtOnce(2)

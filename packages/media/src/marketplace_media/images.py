@@ -84,7 +84,7 @@ def _checked_format(image: Image.Image) -> str:
     if image.format == "MPO":
         return "JPEG"
     if getattr(image, "n_frames", 1) != 1:
-        raise NotAnImage("Animated images are not taken.")
+        raise NotAnImage("Animated images aren't accepted.")
     assert image.format in FORMATS, image.format
     return image.format
 

@@ -17,7 +17,7 @@ ABANDONED_AFTER = timedelta(days=1)
 
 
 class FileKind(TextChoices):
-    """What a file is."""
+    """The kind of a file."""
 
     IMAGE = "image"
     DOCUMENT = "document"

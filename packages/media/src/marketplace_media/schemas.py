@@ -16,44 +16,44 @@ Filename = Annotated[str, AfterValidator(clean_line), Field(min_length=1, max_le
 
 
 class StartUpload(In):
-    """A file that will be sent to the storage directly."""
+    """A file to be uploaded directly to storage."""
 
-    kind: FileKind = Field(description="What it is.")
-    filename: Filename = Field(description="Its name; it is made safe.", examples=["kitchen.jpg"])
-    content_type: str = Field(max_length=100, description="Its media type, to be sent along.", examples=["image/jpeg"])
-    size: Int = Field(ge=1, le=2**53, description="Exactly how many bytes.", examples=[48_213])
+    kind: FileKind = Field(description="Image or document.")
+    filename: Filename = Field(description="The file's name; it is sanitized.", examples=["kitchen.jpg"])
+    content_type: str = Field(max_length=100, description="The file's media type.", examples=["image/jpeg"])
+    size: Int = Field(ge=1, le=2**53, description="The exact size in bytes.", examples=[48_213])
 
 
 # --- out ---
 
 
 class Thumbnails(Out):
-    """Smaller pictures of an image."""
+    """Smaller versions of an image."""
 
-    small: str = Field(description="URL of the picture within 200 by 200 pixels.")
-    medium: str = Field(description="URL of the picture within 800 by 800 pixels.")
+    small: str = Field(description="URL of a version that fits 200 by 200 pixels.")
+    medium: str = Field(description="URL of a version that fits 800 by 800 pixels.")
 
 
 class File(Out):
     """A stored file. Whoever lists it gives it its `position`."""
 
     id: UUID = Field(description="The file's id.")
-    kind: FileKind = Field(description="What it is.")
-    url: str = Field(description="Where to read it: signed, and good for a day at least, or public.")
-    filename: str = Field(description="Its name, made safe.")
-    content_type: str = Field(description="Its media type, as found by looking into it.", examples=["image/jpeg"])
-    size: int = Field(description="Bytes.")
-    width: int | None = Field(description="Pixels; null for a document.")
-    height: int | None = Field(description="Pixels; null for a document.")
-    position: int = Field(0, description="Its place in the list, from 0.")
-    thumbnails: Thumbnails | None = Field(description="Null until they are made; a document has none.")
-    created_at: datetime = Field(description="When it was stored.")
+    kind: FileKind = Field(description="Image or document.")
+    url: str = Field(description="Where to download it: public, or signed and valid for at least a day.")
+    filename: str = Field(description="The sanitized name.")
+    content_type: str = Field(description="The media type, detected from the content.", examples=["image/jpeg"])
+    size: int = Field(description="In bytes.")
+    width: int | None = Field(description="In pixels; null for a document.")
+    height: int | None = Field(description="In pixels; null for a document.")
+    position: int = Field(0, description="Its position in the list, from 0.")
+    thumbnails: Thumbnails | None = Field(description="Null until they are ready, and for a document.")
+    created_at: datetime = Field(description="When it was uploaded.")
 
 
 class Upload(Out):
-    """A form to post, as multipart/form-data, to the storage: its fields first, then the file as `file`."""
+    """A form to POST to storage as multipart/form-data: first its fields, then the file as `file`."""
 
-    upload_id: UUID = Field(validation_alias="id", description="Names it when it is completed.")
-    url: str = Field(description="Where to post the form.")
-    fields: dict[str, str] = Field(description="The form's fields. They allow this one file, type and size.")
-    expires_at: datetime = Field(description="When the form can't be used any more.")
+    upload_id: UUID = Field(validation_alias="id", description="The upload's id, needed to complete it.")
+    url: str = Field(description="Where to POST the form.")
+    fields: dict[str, str] = Field(description="The form's fields. They are valid only for this file, type and size.")
+    expires_at: datetime = Field(description="When the form expires.")

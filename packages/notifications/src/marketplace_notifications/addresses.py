@@ -89,12 +89,12 @@ def target_of(url: str) -> Target:
     if not _VISIBLE.fullmatch(url) or not _is_host(host):
         raise _invalid()
     if parts.scheme != "https" and not (parts.scheme == "http" and conf.WEBHOOK_ALLOW_PRIVATE):
-        raise NotAllowed("https_required", "Write a URL that begins with https://.")
+        raise NotAllowed("https_required", "The URL must begin with https://.")
     if "@" in parts.netloc:
-        raise NotAllowed("credentials_in_url", "Leave user name and password out: webhooks are signed.")
+        raise NotAllowed("credentials_in_url", "Leave out the user name and password: webhooks are signed.")
     port = PORTS[parts.scheme] if port is None else port
     if not _may_be_called(port):
-        raise NotAllowed("port_not_allowed", f"Use port 443, or one from {UNPRIVILEGED}.")
+        raise NotAllowed("port_not_allowed", f"Use port 443, or {UNPRIVILEGED} or higher.")
     query = f"?{parts.query}" if parts.query else ""
     return Target(parts.scheme, host, port, f"{parts.path or '/'}{query}")
 
@@ -105,7 +105,7 @@ def addresses_of(target: Target, within: float) -> Sequence[str]:
     """
     found = _looked_up(target.host, target.port, within)
     if not conf.WEBHOOK_ALLOW_PRIVATE and not all(map(is_public, found)):
-        raise NotAllowed("private_address", "Name a host on the public internet.")
+        raise NotAllowed("private_address", "The host must be on the public internet.")
     return found
 
 
@@ -116,7 +116,7 @@ def is_public(address: str) -> bool:
 
 
 def _invalid() -> NotAllowed:
-    return NotAllowed("invalid_url", "Write a whole URL, in ASCII.")
+    return NotAllowed("invalid_url", "The URL must be complete, and in ASCII.")
 
 
 def _is_host(host: str) -> bool:

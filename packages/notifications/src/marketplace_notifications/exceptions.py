@@ -4,35 +4,35 @@ from marketplace_kit.exceptions import DomainError, ServiceUnavailable, Unauthen
 
 
 class InvalidTicket(Unauthenticated):
-    """The ticket is unknown, used or older than a minute. Ask for a new one."""
+    """The ticket is unknown, already used or more than a minute old. Request a new one."""
 
     code = "invalid_ticket"
 
 
 class InvalidToken(DomainError):
-    """The token is not one of ours."""
+    """This token is invalid."""
 
     status = 400
     code = "invalid_token"
 
 
 class TooManyStreams(ServiceUnavailable):
-    """This process holds as many streams as it can. Connect again shortly."""
+    """The server has reached its limit of open streams. Connect again shortly."""
 
     code = "too_many_streams"
 
 
 class StreamElsewhere(ServiceUnavailable):
-    """The stream is served by the stream process."""
+    """This process doesn't serve the stream."""
 
 
 class TooManyWebhooks(DomainError):
-    """You have as many webhooks as one may have. Delete one first."""
+    """You have reached the maximum number of webhooks. Delete one first."""
 
     code = "too_many_webhooks"
 
 
 class WebhookInactive(DomainError):
-    """This webhook is sent nothing. Set `isActive` to true first."""
+    """This webhook is inactive. Set `isActive` to true first."""
 
     code = "webhook_inactive"

@@ -20,7 +20,7 @@ from .lifecycle import DeliveryStatus, DisabledReason
 
 def _known(kind: str) -> str:
     if kind not in conf.TYPES:
-        raise PydanticCustomError("unknown_type", "There is no such type of notification")
+        raise PydanticCustomError("unknown_type", "There is no such notification type")
     return kind
 
 
@@ -34,16 +34,16 @@ KnownType = Annotated[Type, AfterValidator(_known)]
 
 
 class Notification(Out):
-    """Something that you were told."""
+    """Something that happened and concerns you."""
 
-    id: UUID = Field(description="Names the notification.")
-    type: Type = Field(description="What kind of thing happened.")
-    title: str = Field(description="It in one line.")
-    body: str = Field(description="It in a few sentences.")
+    id: UUID = Field(description="The notification's id.")
+    type: Type = Field(description="What kind of event it was.")
+    title: str = Field(description="A one-line summary.")
+    body: str = Field(description="The details in a few sentences.")
     data: dict[str, Any] = Field(
-        description="What it is about, by its ids.", examples=[{"bookingId": "0198c0de-0000-7000-8000-000000000001"}]
+        description="The ids of what it is about.", examples=[{"bookingId": "0198c0de-0000-7000-8000-000000000001"}]
     )
-    read_at: datetime | None = Field(description="When you marked it as read; null: not yet.")
+    read_at: datetime | None = Field(description="When you marked it as read; null if unread.")
     created_at: datetime = Field(description="When it happened.")
 
 
@@ -53,49 +53,49 @@ def as_json(row: models.Notification) -> str:
 
 
 class Filters(PageParams):
-    """Which notifications."""
+    """Which notifications to list."""
 
     unread: bool | None = Field(None, description="`true`: only unread ones; `false`: only read ones.")
-    type: KnownType | None = Field(None, description="Only of this type.")
+    type: KnownType | None = Field(None, description="Only those of this type.")
 
 
 class UnreadCount(Out):
-    """How many you have not read."""
+    """The number of unread notifications."""
 
     count: int = Field(description="Unread notifications in the inbox.", examples=[3])
 
 
 class StreamTicket(Out):
-    """What opens the stream once, in `?ticket=`, where no header can be sent."""
+    """A single-use ticket that opens the stream as `?ticket=`."""
 
-    ticket: str = Field(description="To be used once.")
-    expires_in: int = Field(description="Seconds for which it may be used.", examples=[60])
+    ticket: str = Field(description="Works once.")
+    expires_in: int = Field(description="Lifetime in seconds.", examples=[60])
 
 
 class Preference(Out):
-    """On which channels you are told of a type."""
+    """The channels of one notification type."""
 
-    type: Type = Field(description="The type of notification.")
-    email: bool = Field(description="By e-mail.")
-    in_app: bool = Field(description="In the inbox and the stream.")
+    type: Type = Field(description="The notification type.")
+    email: bool = Field(description="Whether to send an e-mail.")
+    in_app: bool = Field(description="Whether to show it in the inbox and the stream.")
 
 
 @partial
 class Channels(In):
-    """A channel that is left out stays as it is."""
+    """The channels of a type. Omitted channels stay unchanged."""
 
-    email: Bool = Field(description="By e-mail.")
-    in_app: Bool = Field(description="In the inbox and the stream.")
+    email: Bool = Field(description="Whether to send an e-mail.")
+    in_app: Bool = Field(description="Whether to show it in the inbox and the stream.")
 
 
 class PreferenceChange(Channels):
-    """The channels of one type; a channel that is left out stays as it is."""
+    """The channels of one type. Omitted channels stay unchanged."""
 
-    type: KnownType = Field(description="The type of notification.")
+    type: KnownType = Field(description="The notification type.")
 
 
 class SetPreferences(In):
-    """The types that change."""
+    """The types to change."""
 
     items: list[PreferenceChange] = Field(max_length=100, description="Each type once.")
 
@@ -107,14 +107,14 @@ class SetPreferences(In):
         for number, item in enumerate(items[:100] if isinstance(items, list) else ()):
             kind = item.get("type") if isinstance(item, dict) else None
             if kind is not None and kind in seen:
-                yield Wrong(("items", number, "type"), "duplicate_type", "This type stands here twice")
+                yield Wrong(("items", number, "type"), "duplicate_type", "This type is listed twice")
             seen.append(kind)
 
 
 class Unsubscribe(Params):
-    """What an e-mail's List-Unsubscribe carries."""
+    """The token of an e-mail's List-Unsubscribe header."""
 
-    token: str = Field(max_length=1000, description="From the e-mail.")
+    token: str = Field(max_length=1000, description="The token from the e-mail.")
 
 
 # --- webhooks ---
@@ -137,7 +137,7 @@ WebhookUrl = Annotated[
     AfterValidator(_may_be_called),
 ]
 WebhookTypes = Annotated[list[KnownType], Field(min_length=1, max_length=100)]
-URL = "Where to POST to: `https`, on the public internet, without user name and password."
+URL = "Where to send: an `https` URL on the public internet, without user name or password."
 
 
 class _WebhookIn(In):
@@ -148,64 +148,64 @@ class _WebhookIn(In):
         types = types[:100] if isinstance(types, list) else []
         for number, kind in enumerate(types):
             if kind in types[:number]:
-                yield Wrong(("types", number), "duplicate_type", "This type stands here twice")
+                yield Wrong(("types", number), "duplicate_type", "This type is listed twice")
 
 
 class CreateWebhook(_WebhookIn):
-    """Where to tell you too."""
+    """A new webhook."""
 
     url: WebhookUrl = Field(description=URL)
-    types: WebhookTypes | None = Field(None, description="Of which types; left out: of all, and of those to come.")
+    types: WebhookTypes | None = Field(None, description="Which types to send. Default: all, including future ones.")
 
 
 @partial
 class ChangeWebhook(_WebhookIn):
-    """What is left out stays as it is."""
+    """Changes to a webhook. Omitted fields stay unchanged."""
 
     url: WebhookUrl = Field(description=URL)
-    types: WebhookTypes = Field(description="Of which types it is told.")
-    is_active: Bool = Field(description="`false`: it is sent nothing; `true`: it is again, from now on.")
+    types: WebhookTypes = Field(description="Which types to send.")
+    is_active: Bool = Field(description="`false` pauses it; `true` switches it on again, from now on.")
 
 
 class Webhook(Out):
-    """An endpoint of yours, which is sent what you are told."""
+    """An endpoint of yours that receives your notifications."""
 
-    id: UUID = Field(description="Names the endpoint.")
-    url: str = Field(description="Where it is.")
-    types: list[Type] = Field(validation_alias="shown_types", description="Of which types it is told.")
-    is_active: bool = Field(description="Whether it is sent anything.")
+    id: UUID = Field(description="The webhook's id.")
+    url: str = Field(description="Where notifications are sent.")
+    types: list[Type] = Field(validation_alias="shown_types", description="Which types are sent.")
+    is_active: bool = Field(description="Whether notifications are sent to it.")
     disabled_reason: DisabledReason | None = Field(
-        description="Why we stopped: `failing`, nothing arrived for days; `gone`, it answered 410. Null: we did not."
+        description="Why sending stopped: `failing`: no success for days; `gone`: it answered 410. Otherwise null."
     )
-    created_at: datetime = Field(description="When it was made.")
-    updated_at: datetime = Field(description="When it last changed.")
+    created_at: datetime = Field(description="When it was created.")
+    updated_at: datetime = Field(description="When it was last changed.")
 
 
 class WebhookWithSecret(Webhook):
-    """The endpoint with what its webhooks are signed with, which is shown this once."""
+    """A webhook with its signing secret, which is shown only once."""
 
     secret: str = Field(
-        description="`whsec_` and 32 bytes in base64, for a library of Standard Webhooks.",
+        description="`whsec_` and 32 bytes in base64, ready for a Standard Webhooks library.",
         examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="],
     )
 
 
 class DeliveryFilters(PageParams):
-    """Which deliveries."""
+    """Which deliveries to list."""
 
-    status: DeliveryStatus | None = Field(None, description="Those of one status.")
+    status: DeliveryStatus | None = Field(None, description="Only those with this status.")
 
 
 class WebhookDelivery(Out):
-    """A notification on its way to an endpoint."""
+    """The delivery of a notification to a webhook."""
 
-    id: UUID = Field(description="Names the delivery.")
-    notification_id: UUID = Field(description="What is told; it goes out as `webhook-id`.")
-    type: Type = Field(description="The type of the notification.")
-    status: DeliveryStatus = Field(description="`failed`: given up.")
-    attempts: int = Field(description="How often it was tried.", examples=[1])
+    id: UUID = Field(description="The delivery's id.")
+    notification_id: UUID = Field(description="The notification's id; sent as `webhook-id`.")
+    type: Type = Field(description="The notification's type.")
+    status: DeliveryStatus = Field(description="The current status. `failed`: given up.")
+    attempts: int = Field(description="Number of attempts so far.", examples=[1])
     response_status: int | None = Field(
-        description="What the last attempt was answered; null: nothing.", examples=[200]
+        description="HTTP status of the last answer; null if there was none.", examples=[200]
     )
-    next_attempt_at: datetime | None = Field(description="When it is tried next; null: no more.")
+    next_attempt_at: datetime | None = Field(description="When it is tried next; null if never.")
     created_at: datetime = Field(description="When it happened.")

@@ -38,7 +38,7 @@ async def stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 async def _open(request: HttpRequest) -> Stream:
     if "es-meta" in request.GET:
-        raise InvalidField("query/es-meta", "not_supported", "Who you are is told by a token or a ticket.")
+        raise InvalidField("query/es-meta", "not_supported", "Use a token or a ticket to say who you are.")
     if hub.full:
         raise TooManyStreams
     return Stream(await in_thread(_viewer, request), _last_event_id(request))

@@ -29,7 +29,7 @@ def mine(request: HttpRequest, webhook_id: UUID) -> WebhookEndpoint:
 
 @router.get("", response=Page[schemas.Webhook])
 def list_webhooks(request: HttpRequest, params: Query[PageParams]) -> Slice[WebhookEndpoint]:
-    """The caller's endpoints, newest first."""
+    """List your webhooks, newest first."""
     return paginate(WebhookEndpoint.objects.of(user_of(request).pk), params, "-created_at", "-id")
 
 
@@ -39,10 +39,10 @@ def list_webhooks(request: HttpRequest, params: Query[PageParams]) -> Slice[Webh
 def create_webhook(
     request: HttpRequest, response: HttpResponse, body: schemas.CreateWebhook
 ) -> Status[WebhookEndpoint]:
-    """Be told at a URL of your own, too, by Standard Webhooks.
+    """Have your notifications sent to a URL of your own too, according to Standard Webhooks.
 
-    It is a POST of `{type, timestamp, data}`, `data` being the Notification, signed with the `secret`, which is shown
-    here and never again.
+    Each is a POST of `{type, timestamp, data}`, where `data` is the Notification. It is signed with the `secret`, which
+    is shown only once, here.
 
     Answer 2xx within 15 s. Anything else, a redirect too, is tried again after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h and
     10 h, or later if `Retry-After` asks for it, always under the same `webhook-id`: count each once. It may come twice,
@@ -57,7 +57,7 @@ def create_webhook(
 @conditional
 @refuses(NotFound)
 def get_webhook(request: HttpRequest, webhook_id: Id) -> WebhookEndpoint:
-    """One endpoint of the caller's."""
+    """Get one of your webhooks."""
     return mine(request, webhook_id)
 
 
@@ -65,9 +65,9 @@ def get_webhook(request: HttpRequest, webhook_id: Id) -> WebhookEndpoint:
 @conditional_change(get_webhook)
 @refuses(NotFound)
 def change_webhook(request: HttpRequest, webhook_id: Id, body: schemas.ChangeWebhook) -> WebhookEndpoint:
-    """Lead an endpoint elsewhere, tell it of other types, pause it or switch it on again.
+    """Change a webhook's URL or types, pause it or switch it on again.
 
-    While it is off it misses what happens. What was waiting for it then is given up when its time comes.
+    While it is inactive, new notifications are not sent to it, and waiting deliveries are given up when they come due.
     """
     webhooks.change_webhook(mine(request, webhook_id), body.given())
     return mine(request, webhook_id)
@@ -77,7 +77,7 @@ def change_webhook(request: HttpRequest, webhook_id: Id, body: schemas.ChangeWeb
 @conditional_change(get_webhook, schemas.Webhook)
 @refuses(NotFound)
 def delete_webhook(request: HttpRequest, webhook_id: Id) -> Status[None]:
-    """Delete an endpoint, and its log."""
+    """Delete a webhook and its delivery log."""
     webhooks.delete_webhook(mine(request, webhook_id))
     return Status(204, None)
 
@@ -87,8 +87,8 @@ def delete_webhook(request: HttpRequest, webhook_id: Id) -> Status[None]:
 def rotate_webhook_secret(request: HttpRequest, webhook_id: Id) -> WebhookEndpoint:
     """Get a new `secret`.
 
-    For 24 hours webhooks are signed with the one before as well: `webhook-signature` then has several, with spaces
-    between.
+    For 24 hours, requests are signed with the previous secret as well: `webhook-signature` then holds several
+    signatures, separated by spaces.
     """
     return webhooks.rotate_webhook_secret(mine(request, webhook_id))
 
@@ -98,7 +98,7 @@ def rotate_webhook_secret(request: HttpRequest, webhook_id: Id) -> WebhookEndpoi
 def list_webhook_deliveries(
     request: HttpRequest, webhook_id: Id, params: Query[schemas.DeliveryFilters]
 ) -> Slice[WebhookDelivery]:
-    """What an endpoint was sent in the last 30 days, newest first."""
+    """List a webhook's deliveries of the last 30 days, newest first."""
     rows = mine(request, webhook_id).deliveries.shown()
     if params.status is not None:
         rows = rows.filter(status=params.status)
@@ -108,7 +108,7 @@ def list_webhook_deliveries(
 @router.post("/{webhook_id}/deliveries/{delivery_id}/retry", response={202: schemas.WebhookDelivery})
 @refuses(NotFound, WebhookInactive)
 def retry_webhook_delivery(request: HttpRequest, webhook_id: Id, delivery_id: Id) -> Status[WebhookDelivery]:
-    """Have it sent again, now and under the same `webhook-id`, whatever became of it before."""
+    """Send a delivery again now, with the same `webhook-id`, whatever its status."""
     delivery = mine(request, webhook_id).deliveries.shown().filter(pk=delivery_id).first()
     if delivery is None:
         raise NotFound

@@ -36,7 +36,7 @@ def visible_booking(request: HttpRequest, booking_id: UUID) -> Booking:
 @conditional
 @cached_publicly(TOPIC)
 def list_reviews(request: HttpRequest, service_id: Id, params: Query[PageParams]) -> HttpResponse:
-    """What the customers of a service thought, newest first, and how all of them together rate it."""
+    """List the reviews of a service, newest first, with its overall rating."""
     if not Service.objects.visible_to(viewer_of(request)).filter(pk=service_id).exists():
         raise NotFound
     return answered(shown.page_of(service_id, params))
@@ -48,7 +48,7 @@ def list_reviews(request: HttpRequest, service_id: Id, params: Query[PageParams]
 def create_review(
     request: HttpRequest, response: HttpResponse, booking_id: Id, body: schemas.CreateReview
 ) -> Status[Review]:
-    """Say what you thought of a booking. For its customer, once it is completed, and once."""
+    """Review a completed booking. For its customer, once per booking."""
     booking = visible_booking(request, booking_id)
     review = actions.create_review(user_of(request), booking, body.rating, body.comment)
     response["Location"] = request.path
@@ -57,7 +57,7 @@ def create_review(
 
 @router.get("/bookings/{booking_id}/review", response=schemas.Review)
 def get_review(request: HttpRequest, booking_id: Id) -> Review:
-    """The review of a booking, for either side and for staff. 404 while there is none."""
+    """Get the review of a booking. For its customer, its provider and staff; 404 while there is none."""
     review = Review.objects.shown().filter(booking=visible_booking(request, booking_id)).first()
     if review is None:
         raise NotFound
@@ -67,7 +67,7 @@ def get_review(request: HttpRequest, booking_id: Id) -> Review:
 @router.put("/reviews/{review_id}/reply", response=schemas.Review)
 @refuses(NotYoursToAnswer)
 def reply_to_review(request: HttpRequest, review_id: Id, body: schemas.ReplyToReview) -> Review:
-    """Answer a review, in the place of an earlier answer. For the provider of its booking."""
+    """Reply to a review, replacing any earlier reply. For the booking's provider."""
     user = user_of(request)
     review = Review.objects.visible_to(user).with_booking().filter(pk=review_id).first()
     if review is None:

@@ -4,26 +4,26 @@ from marketplace_kit.exceptions import DomainError
 
 
 class NotYoursToReview(DomainError):
-    """Only the customer reviews a booking."""
+    """Only the customer can review a booking."""
 
     status = 403
     code = "forbidden"
 
 
 class NotYoursToAnswer(DomainError):
-    """Only the provider of the booking replies to its review."""
+    """Only the booking's provider can reply to its review."""
 
     status = 403
     code = "forbidden"
 
 
 class NotCompleted(DomainError):
-    """The booking is not completed: there is nothing to review yet."""
+    """The booking isn't completed yet, so it can't be reviewed."""
 
     code = "not_completed"
 
 
 class AlreadyReviewed(DomainError):
-    """This booking was reviewed already."""
+    """This booking has already been reviewed."""
 
     code = "already_reviewed"

@@ -17,17 +17,17 @@ from .models import HIGHEST, LOWEST
 
 
 class CreateReview(In):
-    """What the customer thought."""
+    """A new review."""
 
-    rating: Int = Field(ge=LOWEST, le=HIGHEST, description="1, the worst, to 5, the best.", examples=[5])
-    comment: Text2000 = Field("", description="Anybody can read it.", examples=["On time, thorough and friendly."])
+    rating: Int = Field(ge=LOWEST, le=HIGHEST, description="From 1 (worst) to 5 (best).", examples=[5])
+    comment: Text2000 = Field("", description="Public.", examples=["On time, thorough and friendly."])
 
 
 class ReplyToReview(In):
-    """What the provider has to say to it."""
+    """The provider's reply."""
 
     reply: Annotated[str, AfterValidator(clean_text), Field(min_length=1, max_length=2000)] = Field(
-        description="Anybody can read it; it takes the place of an earlier one.", examples=["Thank you, come again."]
+        description="Public; replaces any earlier reply.", examples=["Thank you, come again."]
     )
 
 
@@ -35,28 +35,28 @@ class ReplyToReview(In):
 
 
 class Review(Out):
-    """What the customer of a completed booking thought."""
+    """A customer's review of a completed booking."""
 
     id: UUID = Field(description="The review's id.")
-    booking_id: UUID = Field(description="What was reviewed.")
-    service_id: UUID = Field(description="The service that was booked.")
-    author_id: UserId = Field(description="The customer.")
-    rating: int = Field(description="1, the worst, to 5, the best.")
+    booking_id: UUID = Field(description="The reviewed booking's id.")
+    service_id: UUID = Field(description="The booked service's id.")
+    author_id: UserId = Field(description="The customer's user id.")
+    rating: int = Field(description="From 1 (worst) to 5 (best).")
     comment: str | None = Field(description="Plain text, or null.")
-    reply: str | None = Field(description="What the provider replied, or null.")
+    reply: str | None = Field(description="The provider's reply, or null.")
     created_at: datetime = Field(description="When it was written.")
-    updated_at: datetime = Field(description="When it was last changed, as by a reply.")
+    updated_at: datetime = Field(description="When it was last changed, for example by a reply.")
 
 
 class RatingDistribution(Rating):
-    """What customers thought, and how many of them what."""
+    """An average rating, and the number of reviews for each rating."""
 
     distribution: dict[Literal["1", "2", "3", "4", "5"], int] = Field(
-        description="How many reviews of each rating.", examples=[{"1": 0, "2": 1, "3": 0, "4": 4, "5": 12}]
+        description="Number of reviews for each rating.", examples=[{"1": 0, "2": 1, "3": 0, "4": 4, "5": 12}]
     )
 
 
 class ReviewPage(Page[Review]):
-    """A page of a service's reviews, and how all of them together rate it."""
+    """A page of a service's reviews, with its overall rating."""
 
-    rating: RatingDistribution = Field(description="By all of its reviews, whatever page this is.")
+    rating: RatingDistribution = Field(description="Over all reviews, not just those on this page.")

@@ -220,4 +220,4 @@ def _faults_below(pointer: str) -> Iterator[None]:
 
 def _check_timezone(name: str) -> None:
     if not slots.is_timezone(name):
-        raise InvalidField("/timezone", "unknown_timezone", "This is no time zone of the IANA database.")
+        raise InvalidField("/timezone", "unknown_timezone", "This is not an IANA time zone.")

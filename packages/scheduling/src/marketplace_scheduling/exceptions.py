@@ -13,26 +13,26 @@ class SlotUnavailable(DomainError):
 
 
 class ReservationLapsed(DomainError):
-    """Its time has come, and it was not confirmed before."""
+    """The booking wasn't confirmed before its start."""
 
     status = 409
     code = "too_late"
 
 
 class TooManyExceptions(DomainError):
-    """There are exceptions for too many dates. Delete those that are over."""
+    """There are too many date exceptions. Delete past ones first."""
 
     status = 409
     code = "too_many_exceptions"
 
 
 class StartOutOfReach(InvalidField):
-    """A value is not acceptable."""
+    """A value is invalid."""
 
     SENTENCES = {
-        "in_the_past": "This time has passed.",
-        "too_soon": "This time is too soon: the notice that is asked for is longer.",
-        "too_far": "This time is too far ahead to be taken yet.",
+        "in_the_past": "This time is in the past.",
+        "too_soon": "This time is too soon: the service requires more notice.",
+        "too_far": "This time is too far ahead to be booked yet.",
     }
 
     def __init__(self, code: str) -> None:

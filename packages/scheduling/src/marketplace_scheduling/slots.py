@@ -238,7 +238,7 @@ def _overlap(one: Span, other: Span) -> bool:
 
 def parse_weekly(windows: Mapping[str, Sequence[str]]) -> tuple[Hours, ...]:
     """`{"monday": ["09:00", "17:00"], …}` as seven days. Raises InvalidWindows with every wrong place."""
-    faults = [Fault((day,), "This is no weekday.") for day in windows if day not in WEEKDAYS]
+    faults = [Fault((day,), "This is not a weekday.") for day in windows if day not in WEEKDAYS]
     weekly = []
     for day in WEEKDAYS:
         try:
@@ -272,10 +272,10 @@ def _minutes(text: str) -> int:
 
 def _faults(windows: Sequence[str]) -> Iterator[Fault]:
     if len(windows) > 2 * MAX_WINDOWS:
-        yield Fault((), f"There are at most {MAX_WINDOWS} windows a day.")
+        yield Fault((), f"A day can have at most {MAX_WINDOWS} windows.")
     if len(windows) % 2:
-        yield Fault((len(windows) - 1,), "This opening has no closing.")
-    malformed = [Fault((n,), "A time is written HH:MM.") for n, text in enumerate(windows) if not _is_time(text)]
+        yield Fault((len(windows) - 1,), "This opening time has no closing time.")
+    malformed = [Fault((n,), "Write times as HH:MM.") for n, text in enumerate(windows) if not _is_time(text)]
     yield from malformed or _faults_of_order([_minutes(text) for text in windows])
 
 
@@ -283,10 +283,10 @@ def _faults_of_order(edges: list[int]) -> Iterator[Fault]:
     """A window may open as the one before it closes: the grid begins anew there."""
     for n, edge in enumerate(edges):
         if n % 2 == 0 and edge == 1440:
-            yield Fault((n,), "24:00 can only close.")
+            yield Fault((n,), "24:00 can only be a closing time.")
     for n, (earlier, later) in enumerate(pairwise(edges), start=1):
         if later < earlier or (later == earlier and n % 2):
-            yield Fault((n,), "The times must ascend.")
+            yield Fault((n,), "Times must be in ascending order.")
 
 
 def _is_time(text: object) -> bool:

@@ -49,7 +49,7 @@ def address_of(host: str, port: int) -> str:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             probe.bind((address, port))
     except OSError as error:
-        raise CommandError(f"Nothing can listen at port {port} of {host}: {error.strerror}.") from error
+        raise CommandError(f"Can't listen on port {port} of {host}: {error.strerror}.") from error
     return str(address)
 
 

@@ -37,4 +37,4 @@ class Command(BaseCommand):
             # Jobs that run when it is told to stop may finish; what is left then goes back by `retry_stalled_jobs`.
             asyncio.run(work(worker_app, lanes, shutdown_graceful_timeout=20, **around_jobs()))
         except (ConnectorException, psycopg.OperationalError) as error:
-            raise CommandError(f"The queue cannot be asked. {first_line(error.__cause__ or error)}") from error
+            raise CommandError(f"The queue can't be reached. {first_line(error.__cause__ or error)}") from error

@@ -45,13 +45,13 @@ class Command(MigratedCommand):
 
     def _checked(self, **given: str) -> Administrator:
         if not given["password"]:
-            raise CommandError(f"Give the password in {VARIABLE}, or with --password-stdin.")
+            raise CommandError(f"Set the password in {VARIABLE}, or pass it with --password-stdin.")
         try:
             admin = Administrator.model_validate(given)
         except ValidationError as error:
             raise CommandError(" ".join(_sentence(str(e["loc"][0]), e["msg"]) for e in error.errors())) from None
         if User.objects.with_email(admin.email).exists():
-            raise CommandError(f"{admin.email} is taken.")
+            raise CommandError(f"{admin.email} is already registered.")
         faults = password_faults(admin.password)
         if faults:
             raise CommandError(" ".join(sentence for _, sentence in faults))
