@@ -193,7 +193,7 @@ def test_a_link_in_a_mail_leads_to_the_preferences(page, system, customer):
     page.open(f"{system.url}/#preferences")
     sign_in(page, CUSTOMER)
     name = page.run("return document.activeElement.textContent")
-    assert name == "Choose what you are told"
+    assert name == "Choose your notifications"
     box = page.one('[aria-label="booking.reminder by e-mail"]')
     box.click()
     kept = lambda: {w["type"]: w["email"] for w in customer.call("GET", "/notifications/preferences")["items"]}  # noqa: E731

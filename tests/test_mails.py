@@ -190,7 +190,7 @@ TOLD = {
     "reviewed": (reviewed, {"provider": "review.created"}),
     "webhook gone": (webhook_gone, {"provider": "webhook.disabled"}),
 }
-BOOKED = ("Service", "When", "In UTC", "How long", "How much", "Customer", "Provider")
+BOOKED = ("Service", "When", "In UTC", "Duration", "Amount", "Customer", "Provider")
 MORE = {
     "booking.rescheduled": ("Before",),
     "booking.cancelled": ("Reason",),
@@ -256,14 +256,14 @@ def look_at(message, kind):
 
 def look_at_facts(facts, kind):
     """What holds for every mail of a booking or of money."""
-    assert {"How much", "When"} <= set(facts)
+    assert {"Amount", "When"} <= set(facts)
     if kind != "payout.paid":
         assert {*BOOKED, *MORE.get(kind, ())} <= set(facts)
         assert facts["Service"] == "Deep cleaning"
         assert (facts["Customer"], facts["Provider"]) == ("Carla Customer", "Paul Provider")
         assert facts["When"].endswith("(Asia/Tokyo)")
         assert facts["In UTC"].endswith(" UTC")
-    assert re.fullmatch(r"\d+\.00 USD", facts["How much"])
+    assert re.fullmatch(r"\d+\.00 USD", facts["Amount"])
 
 
 def forms(message):
@@ -370,7 +370,7 @@ def test_mails_that_keep_an_account_safe_have_no_preference(world):
 
     mails = world.mails()
     assert [message["Subject"] for message in mails] == [
-        "Your e-mail address at marketplace",
+        "Confirm your e-mail address for marketplace",
         "Set a new password for marketplace",
     ]
     for message in mails:

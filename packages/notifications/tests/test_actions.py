@@ -186,7 +186,7 @@ def test_the_default_words_are_title_body_and_the_facts_that_have_names(ann, mai
     text = read(mails()[0]).get_body(["plain"]).get_content()
     assert text.splitlines() == [
         *("A bill", "", "You owe us 5 & 10.", "", "Amount: 5 & 10", "", "https://parcels.example.org", ""),
-        *("You choose what you are told:", "https://parcels.example.org/choose", ""),
+        *("Choose which notifications you receive:", "https://parcels.example.org/choose", ""),
     ]
 
 

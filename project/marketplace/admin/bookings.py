@@ -86,7 +86,7 @@ class BookingPages(BookingAdmin):
             self._cancelled(request, booking, form.cleaned_data["reason"])
             return HttpResponseRedirect(address_of(booking))
         gives_back = money(billing.quote(user_of(request), booking), booking.currency)
-        facts = [*facts_of(booking)[:8], ("Its customer gets back", gives_back)]
+        facts = [*facts_of(booking)[:8], ("Refund to the customer", gives_back)]
         return asked(self, request, booking, form, "Cancel this booking", facts)
 
     def _cancelled(self, request: HttpRequest, booking: Booking, reason: str) -> None:
@@ -95,7 +95,7 @@ class BookingPages(BookingAdmin):
             return
         audit.record("booking_cancelled_by_staff", booking_id=str(booking.pk), by_user_id=str(user.pk))
         self.log_change(request, booking, f"Cancelled: {reason}")
-        self.message_user(request, "The booking is cancelled. What is to be given back is on its way.")
+        self.message_user(request, "The booking is cancelled. Any refund is on its way.")
 
     def figures(self, request: HttpRequest) -> HttpResponseBase:
         """Bookings and money by day."""

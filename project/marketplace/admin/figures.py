@@ -55,7 +55,7 @@ def page(pages: "ModelAdmin[Booking]", request: HttpRequest) -> TemplateResponse
     days = last_days(span)
     charts = [chart("Bookings", days, ("booked", "of these called off"), bookings_by_day(days[0]))]
     if may_view(request, Entry):
-        columns = ("paid", "given back", "fees")
+        columns = ("paid", "refunded", "fees")
         charts += [chart(f"Money in {code}", days, columns, found) for code, found in money_by_day(days[0]).items()]
     context = {
         **pages.admin_site.each_context(request),

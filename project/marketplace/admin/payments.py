@@ -26,9 +26,9 @@ from .replacing import in_place_of_the_package
 from .shown import moment, money
 
 OUTCOMES = {
-    RefundStatus.SUCCEEDED: (messages.SUCCESS, "is given back"),
+    RefundStatus.SUCCEEDED: (messages.SUCCESS, "has been refunded"),
     RefundStatus.PENDING: (messages.WARNING, "is on its way: the gateway has not settled it yet"),
-    RefundStatus.FAILED: (messages.ERROR, "was not given back: the gateway refused"),
+    RefundStatus.FAILED: (messages.ERROR, "was not refunded: the gateway refused"),
 }
 
 
@@ -76,7 +76,7 @@ class PaymentPages(PaymentAdmin):
         if form.is_valid():
             self._refunded(request, payment, **form.cleaned_data)
             return HttpResponseRedirect(address_of(payment))
-        return asked(self, request, payment, form, "Give money back", _facts_of(payment))
+        return asked(self, request, payment, form, "Refund", _facts_of(payment))
 
     def _refunded(
         self, request: HttpRequest, payment: Payment, refund_id: UUID, amount: Decimal | None, reason: str
@@ -101,7 +101,7 @@ def _facts_of(payment: Payment) -> list[tuple[str, Any]]:
         ("Booking", link_to(payment.booking)),
         ("Status", payment.status),
         ("Paid", f"{money(payment.amount, payment.currency)}, {moment(payment.created_at)}"),
-        ("Given back", money(payment.refunded_amount, payment.currency)),
+        ("Refunded", money(payment.refunded_amount, payment.currency)),
         ("Left", money(payment.left, payment.currency)),
         ("Customer", link_to(payment.customer)),
         ("Provider", link_to(payment.provider)),
