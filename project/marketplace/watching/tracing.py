@@ -1,7 +1,7 @@
-"""Traces: one span for a request or a job, and within it one for each statement. Switched on by OpenTelemetry's own
+"""Traces: one span for each request or job, and within it one for each SQL statement. Enabled by OpenTelemetry's own
 variables; the packages for it are the extra `marketplace[traces]`.
 
-Told are routes, statements without their parameters, and request ids: no paths, queries, headers or bodies.
+Spans hold routes, request ids, and statements without their parameters, but no paths, queries, headers or bodies.
 """
 
 from collections.abc import Awaitable, Callable, Iterator
@@ -25,7 +25,7 @@ try:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 except ImportError as error:
-    raise ImproperlyConfigured("Traces are asked for, and marketplace[traces] is not installed.") from error
+    raise ImproperlyConfigured("Tracing is enabled, but marketplace[traces] is not installed.") from error
 
 LONGEST_STATEMENT = 2_000  # characters
 tracer = trace.get_tracer("marketplace")

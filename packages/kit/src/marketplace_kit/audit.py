@@ -1,4 +1,4 @@
-"""What somebody may ask about later: who signed in, who was refused, who was given which right."""
+"""The audit log: who signed in, who was refused, who was granted which right."""
 
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ log = structlog.get_logger("marketplace.audit")
 
 
 def fingerprint(text: str) -> str:
-    """By which something personal is known again, and not read: an HMAC under SECRET_KEY, 32 characters."""
+    """A pseudonym for personal data, recognizable but not readable: 32 characters of an HMAC under SECRET_KEY."""
     return salted_hmac("marketplace_kit.fingerprint", text, algorithm="sha256").hexdigest()[:32]
 
 
@@ -22,5 +22,5 @@ def record(action: str, **facts: Any) -> None:
 
 
 def record_refusal(action: str, **facts: Any) -> None:
-    """Write the line at once: a refusal rolls back, and is a fact even so."""
+    """Write the line at once: a refusal rolls its transaction back, and must be logged all the same."""
     log.warning("audit", action=action, **facts)

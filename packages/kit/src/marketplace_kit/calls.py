@@ -1,7 +1,7 @@
-"""A call of an endpoint taken apart, for marks that stand between the request and the endpoint.
+"""An endpoint call as an object, for marks that stand between the request and the endpoint.
 
-What such a mark sees was let in: who asks and the shape of what he sends were looked at. Whether the thing is there,
-and his to touch, was not.
+At this point the caller is authenticated and the input is validated. Whether the resource exists, and whether the
+caller may touch it, has not been checked yet.
 """
 
 import inspect
@@ -36,11 +36,11 @@ class Call:
         return self.endpoint(self.request, **self.values)
 
     def answer(self) -> HttpResponse:
-        """The answer that becomes of the call. Raises what the endpoint raises."""
+        """The response to the call. Raises what the endpoint raises."""
         return self.shown(self.run())
 
     def shown(self, result: Any) -> HttpResponse:
-        """The answer, bytes and all, that becomes of what the endpoint returned."""
+        """The rendered response for what the endpoint returned."""
         operation = _operation(self.request)
         blank = self.values.get(operation.signature.response_arg or "")
         blank = operation.api.create_temporal_response(self.request) if blank is None else blank
@@ -53,14 +53,14 @@ class Call:
         return operation.api.create_response(self.request, data, status=200)
 
     def refused(self, error: DomainError) -> HttpResponse:
-        """The answer that becomes of a refusal."""
+        """The response for a refusal."""
         return _operation(self.request).api.on_exception(self.request, error)
 
 
 def surrounded(endpoint: Callable[..., Any], header: Header, react: React, *refusals: type[DomainError]) -> Any:
-    """The endpoint with `react` around it, which gets the call and the value of a request header, and answers.
+    """The endpoint wrapped in `react`, which gets the call and the value of a request header, and returns the response.
 
-    The header is one more parameter: a bad value is told together with all else that is wrong, and OpenAPI knows it.
+    The header becomes a parameter: an invalid value is reported with all other errors, and OpenAPI lists it.
     """
     name = str(header.alias).lower().replace("-", "_")
 
@@ -75,7 +75,7 @@ def surrounded(endpoint: Callable[..., Any], header: Header, react: React, *refu
 
 
 def _with_operation(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Let the request know its operation: the endpoint does not, and there is one for each place it is mounted at."""
+    """Attach the operation to the request: an endpoint has one for each place where it is mounted."""
     operation: Operation = inspect.unwrap(run).__self__
 
     @wraps(run)

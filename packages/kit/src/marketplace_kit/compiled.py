@@ -1,18 +1,18 @@
-"""Queries that are asked all the time: compiled to SQL once for each shape of their filters, then only bound anew.
+"""Queries that run all the time: compiled to SQL once for each shape of their filters, then only bound to new values.
 
 Building a QuerySet and compiling it takes several times as long as PostgreSQL takes for the answer. The QuerySet stays
 the source of the SQL: it is built once with a `Later` in place of each value. When a shape is met for the first time it
-is built with the values too, and unless both say the same, that shape is asked without this.
+is built with the values too, and unless both give the same SQL, that shape is never compiled.
 
     DEAR = Compiled(lambda limit, values: Service.objects.filter(price__gte=values["low"]).values_list("id")[:limit])
     DEAR.rows(20, {"low": Decimal(5)})
 
-What a QuerySet can't say is said around it, by `Sql`.
+What a QuerySet can't express is added around it with `Sql`.
 
-What is looked up by its key can be `prepared`, too, so that PostgreSQL plans it once for each connection, where
-DATABASES has `prepare_threshold`: planning five joins takes longer than following them. What is filtered should not
-be: which index is best depends on the values. The connection's `plan_cache_mode` had best be `force_generic_plan`, as
-PostgreSQL may otherwise find a plan for one row too dear to be kept for a list of keys.
+Lookups by key can be `prepared` as well, so that PostgreSQL plans them once for each connection, where DATABASES has
+`prepare_threshold`: planning five joins takes longer than following them. Filtered queries should not be, since the
+best index depends on the values. Set the connection's `plan_cache_mode` to `force_generic_plan`: otherwise PostgreSQL
+may find the generic plan too expensive for a list of keys.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence

@@ -1,8 +1,8 @@
-"""Rows that are stored all the time: the INSERT of their models is written once, and prepared.
+"""Rows that are stored all the time: the INSERT of their models is built once, and prepared.
 
-`create()` builds and compiles its statement each time, which takes longer than PostgreSQL does to store the row. The
-model stays the source: its fields say which columns there are and how a value is written. No signals are sent, and a
-key that the database makes is not read back.
+`create()` builds and compiles its statement each time, which takes longer than PostgreSQL takes to store the row. The
+model stays the source: its fields define the columns and how values are written. No signals are sent, and a key that
+the database generates is not read back.
 
     insert(booking, entry)  # both, in one statement
 """
@@ -25,16 +25,16 @@ PLAIN = {
 
 
 def insert(*rows: Model, and_select: str = "", values: Sequence[Any] = ()) -> None:
-    """Store new rows, of any models, in one statement: one that refers to another needs no order, Django's foreign
-    keys look at the commit. With `and_select`, a SELECT for what it does, it is the same statement, too. Raises what
-    the database does."""
+    """Store new rows, of any models, in one statement. Rows that refer to each other can come in any order, as Django's
+    foreign keys are checked at the commit. `and_select`, a SELECT for its side effects, joins the same statement.
+    Raises what the database does."""
     _run(_statement(tuple(map(type, rows)), and_select), rows, values)
     _know_stored(rows)
 
 
 def insert_if_free(row: Model, *others: Model) -> bool:
-    """Store a new row, and others with it, unless a constraint has another row in the way of the first; no error, so
-    nothing to roll back."""
+    """Store a new row, and others with it, unless a constraint conflicts with the first. A conflict is no error, so
+    there is nothing to roll back."""
     is_free = _run(_if_free(type(row), *map(type, others)), (row, *others)) == 1
     if is_free:
         _know_stored((row, *others))

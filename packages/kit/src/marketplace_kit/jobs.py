@@ -22,7 +22,7 @@ PATIENT = RetryStrategy(max_attempts=8, exponential_wait=5)
 
 
 class Deferred(NamedTuple):
-    """A job to be: a task's name, its arguments (keys of rows only), and how long it shall wait."""
+    """A job to defer: a task's name, its arguments (keys of rows only), and how long to wait."""
 
     task: str
     arguments: dict[str, Any]
@@ -32,14 +32,14 @@ class Deferred(NamedTuple):
 def defer(task: str, *, after: timedelta | None = None, **arguments: Any) -> None:
     """Have the worker run `task` with these arguments (keys of rows only) once this transaction commits.
 
-    There is no way to ask for "not while one is waiting" here, and on purpose: that is a unique index, over which two
-    actions that tell the same two people deadlock, and the waiting job may look before this transaction commits.
+    Deliberately without "not while one is waiting": that needs a unique index, on which two actions that tell the same
+    two people would deadlock, and the waiting job might run before this transaction commits.
     """
     defer_all([Deferred(task, arguments, after)])
 
 
 def defer_all(jobs: Iterable[Deferred], *, storing: Sequence[Model] = ()) -> None:
-    """The same for several, in one statement, which stores these new rows as well; for nothing, nothing."""
+    """Defer several jobs in one statement, which stores these new rows as well. Without any of them, nothing."""
     given = [_given(*one) for one in jobs]
     if given:
         insert(*storing, and_select=DEFER, values=[given])
@@ -48,7 +48,7 @@ def defer_all(jobs: Iterable[Deferred], *, storing: Sequence[Model] = ()) -> Non
 
 
 def each(keys: Iterable[Any], run: Callable[[Any], object]) -> None:
-    """Run it for each key; one that fails stops none of the others. At the end ExceptionGroup, where any did.
+    """Run it for each key; one failure doesn't stop the others. Raises ExceptionGroup at the end if any failed.
 
     But where the database is away, it is away for all of them: OperationalError, InterfaceError.
     """

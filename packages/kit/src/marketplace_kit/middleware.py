@@ -52,14 +52,14 @@ class _Queries:
 
 
 def request_id(request: HttpRequest) -> str:
-    """The client's `X-Request-ID` where it is a decent one, else a new one."""
+    """The client's `X-Request-ID` if it is well-formed, else a new one."""
     given = request.META.get("HTTP_X_REQUEST_ID", "")
     return given if _REQUEST_ID.fullmatch(given) else token_hex(16)
 
 
 def _log_answer(request: HttpRequest, response: HttpResponse, seconds: float, queries: int) -> None:
     match = request.resolver_match
-    # Whoever was looked up, by us or by Django's own middleware: nobody is for this.
+    # The user, if anything has looked them up already. Logging looks nobody up by itself.
     user = getattr(request, "_signed_in_user", None) or getattr(request, "_cached_user", None)
     user_id = getattr(user, "pk", None)
     write = log.warning if response.status_code >= 500 else log.info
@@ -75,7 +75,7 @@ def _log_answer(request: HttpRequest, response: HttpResponse, seconds: float, qu
 
 
 def client_address(request: HttpRequest) -> str:
-    """The address that the request came from: the last hop in `X-Forwarded-For` that is no trusted proxy.
+    """The address that the request came from: the last hop in `X-Forwarded-For` that is not a trusted proxy.
 
     The header is believed only as far as TRUSTED_PROXIES wrote it. An IPv4 address mapped into IPv6 is unwrapped.
     """
@@ -102,7 +102,7 @@ def _is_trusted(address: str, proxies: tuple[str, ...]) -> bool:
 
 
 def known_host(get_response: GetResponse) -> GetResponse:
-    """Refuse with a 400 what asks for a host that is not among ALLOWED_HOSTS, even where no view looks at it."""
+    """Answer 400 to requests for a host that is not in ALLOWED_HOSTS, even if no view checks it."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         request.get_host()
@@ -132,9 +132,9 @@ def _with_head(allowed: str) -> str:
 
 
 def plain_http(get_response: GetResponse) -> GetResponse:
-    """Let HEAD ask for whatever GET does, and say how long each answer is: Ninja knows neither.
+    """Support HEAD wherever there is GET, and set Content-Length: Ninja does neither.
 
-    The server in front of WSGI leaves the body of an answer to HEAD out.
+    The WSGI server drops the body of an answer to HEAD.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:

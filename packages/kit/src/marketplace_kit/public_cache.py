@@ -1,12 +1,13 @@
-"""Bodies of public answers, kept for some seconds in the shared cache, and never longer than they are true.
+"""Bodies of public answers, kept for some seconds in the shared cache, and never served once they are outdated.
 
-A body is kept with a version, which everything that the bodies show moves on: before and after its commit. Who read
-the old state in between has kept it with a version that is not the present one any more. The version and the bodies
-live in one server, so that either is lost with the other; with the server down all is read from the database. It may
-come back with all that it knew: so a writer that can't reach it answers when whatever was kept before is dead.
+Each body is stored with the current version of its topic. Every write that the bodies show changes the version, before
+and after its commit, so a reader that saw the old state in between has stored it under a version that is no longer
+current. The version and the bodies live in one server, so they are lost together; while it is down, everything is read
+from the database. It may come back with its old contents, so a writer that can't reach it waits until whatever was
+stored before has expired.
 
-What is asked for once is not kept: most questions with filters and cursors are, and to look for an answer that can't be
-there, and to keep one that nobody asks for, is a round trip each.
+The answer to a question that is asked only once is not stored. Most questions with filters and cursors are asked once,
+and looking up and storing each of their answers would cost a round trip.
 """
 
 import time
@@ -36,10 +37,10 @@ def never(request: HttpRequest) -> bool:
 def cached_publicly[F: Callable[..., Any]](
     topic: str, *, unless: Callable[[HttpRequest], bool] = never
 ) -> Callable[[F], F]:
-    """Mark a GET whose answer to an anonymous caller is the same for all of them. Stands below `@conditional`.
+    """Mark a GET whose answer is the same for every anonymous caller. Stands below `@conditional`.
 
-    `topic` names what the answers show: `move_on(topic)` makes all of them old. What also shows something else is
-    left out by `unless`.
+    `topic` names what the answers show: `move_on(topic)` invalidates all of them. `unless` excludes answers that also
+    show something else.
     """
 
     def keep(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -47,7 +48,7 @@ def cached_publicly[F: Callable[..., Any]](
         def kept(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
             if not conf.PUBLIC_CACHE_SECONDS or unless(request) or viewer_of(request) is not None:
                 return run(request, **kwargs)
-            # Unparsed: reading the parameters of every question costs more than computing a few answers twice.
+            # The query string as it is: parsing every one would cost more than computing a few answers twice.
             if not asked.before(hash((request.path, request.META.get("QUERY_STRING")))):
                 return run(request, **kwargs)
             return _kept(topic, _question(request), lambda: run(request, **kwargs))
@@ -58,13 +59,13 @@ def cached_publicly[F: Callable[..., Any]](
 
 
 def move_on(topic: str) -> None:
-    """Make the kept answers of a topic old: now, and again once this transaction is committed."""
+    """Invalidate the stored answers of a topic: now, and again once this transaction is committed."""
     _set_version(topic)
     transaction.on_commit(lambda: _outlive(topic))
 
 
 def _outlive(topic: str) -> None:
-    """Come back when the version is another one, or when nothing is alive any more of what was kept under the old."""
+    """Return once the version has changed, or once everything stored under the old one has expired."""
     dead_at = time.monotonic() + conf.PUBLIC_CACHE_SECONDS
     while not _set_version(topic) and time.monotonic() < dead_at:
         time.sleep(PAUSE)
@@ -87,15 +88,16 @@ def _kept(topic: str, question: str, answer: Callable[[], HttpResponseBase]) -> 
 
 
 def _question(request: HttpRequest) -> str:
-    """What was asked for, as the endpoint sees it: parameters in another order are the same question."""
+    """What was asked, as the endpoint sees it: the order of the parameters does not matter."""
     return repr((request.path, sorted(request.GET.lists())))
 
 
 class Asked:
-    """What this process was asked for of late: in the last PUBLIC_CACHE_SECONDS, or the last `most` questions.
+    """Which questions this process was asked recently: in the last PUBLIC_CACHE_SECONDS, or the last `most` of them.
 
-    After Einziger, Friedman and Manes' doorkeeper (TinyLFU, 2017), with sets instead of Bloom filters: a question is a
-    number, and they are few. What it forgets too soon, two threads turning it at once, is only computed once more.
+    After the doorkeeper of Einziger, Friedman and Manes (TinyLFU, 2017), with sets instead of Bloom filters, since a
+    question is a number and there are few. If two threads rotate the sets at once, questions are forgotten too soon;
+    their answers are then computed once more.
     """
 
     def __init__(self, most: int = 10_000) -> None:
@@ -105,7 +107,7 @@ class Asked:
         self._turns_at = 0.0
 
     def before(self, question: int) -> bool:
-        """Whether it was asked for before. Now it was."""
+        """Whether the question was asked recently. Records that it was asked now."""
         now = time.monotonic()
         if now >= self._turns_at or len(self._later) >= self._most:
             self._late, self._later = self._later, set()
@@ -122,17 +124,17 @@ asked = Asked()
 
 
 def _new_version(topic: str) -> str | None:
-    """The present version where there was none; None while the cache is down."""
+    """The current version, made if there was none; None while the cache is down."""
     _read(lambda cache: cache.add(_version_key(topic), uuid4().hex, None))
     found: str | None = _read(lambda cache: cache.get(_version_key(topic)))
     return found
 
 
 def _set_version(topic: str) -> bool:
-    """Whether that could be done."""
+    """Set a new version. Whether that succeeded."""
 
     def change(cache: BaseCache) -> bool:
-        # Never one that there was before: a counter that begins anew after a restart would come to its old numbers.
+        # Random, so that no version is ever reused: a counter restarted from zero would repeat its old numbers.
         cache.set(_version_key(topic), uuid4().hex, None)
         return True
 
@@ -145,13 +147,13 @@ def _version_key(topic: str) -> str:
 
 # --- a cache that may be down ---
 
-REST = 1.0  # seconds for which readers leave a cache alone that failed
+REST = 1.0  # seconds for which readers leave a failed cache alone
 PAUSE = 0.1  # seconds after which a writer tries again
 _resting_until = 0.0
 
 
 def _read(ask: Callable[[BaseCache], Any]) -> Any:
-    """What a reader asks for; None, and no wait, shortly after the cache has failed."""
+    """What the cache answers to a reader; None, without waiting, shortly after it has failed."""
     return None if time.monotonic() < _resting_until else _softly(ask)
 
 

@@ -1,4 +1,4 @@
-"""What an action runs in."""
+"""The transaction that an action runs in."""
 
 import threading
 from collections.abc import Callable
@@ -14,7 +14,7 @@ RETRYABLE = {"40P01", "40001"}  # deadlock_detected, serialization_failure
 
 
 class _Thread(threading.local):
-    """What is known of this thread: its connection is its own, too."""
+    """State of a thread, which has a database connection of its own as well."""
 
     is_acting = False
 
@@ -23,16 +23,16 @@ _thread = _Thread()
 
 
 def action[**P, R](func: Callable[P, R]) -> Callable[P, R]:
-    """Run `func` in one transaction, once more where PostgreSQL undid it for a deadlock or a serialization failure.
+    """Run `func` in one transaction, and retry once after a deadlock or a serialization failure.
 
-    Inside another transaction it is a savepoint without a retry: the whole of the outer one was undone. An action
-    inside an action is a part of it, and no more: whoever catches its refusal and goes on puts it into
-    `transaction.atomic()`, or keeps what it had done until then.
+    Inside another transaction it is a savepoint without a retry, since the whole outer transaction was rolled back. An
+    action inside an action is simply part of it: to catch its refusal and continue, wrap it in `transaction.atomic()`,
+    or what it had done until then is kept.
     """
 
     @wraps(func)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        # What runs on commit is still within the call of the action, but no longer in its transaction.
+        # An on_commit hook still runs within the action's call, but no longer in its transaction.
         if _thread.is_acting and connection.in_atomic_block:
             return func(*args, **kwargs)
         _thread.is_acting = True
@@ -57,7 +57,7 @@ def _in_transaction[R](run: Callable[[], R]) -> R:
 
 
 def lock_row[M: Model](rows: QuerySet[M], key: Any) -> M:
-    """The row of this key, locked to the end of the transaction. NotFound where it is gone."""
+    """The row with this key, locked until the transaction ends. NotFound if it is gone."""
     row = rows.select_for_update(of=("self",)).filter(pk=key).first()
     if row is None:
         raise NotFound

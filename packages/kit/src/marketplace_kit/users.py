@@ -1,4 +1,4 @@
-"""The user of the project that we are in: whoever `AUTH_USER_MODEL` says, with whatever key it has."""
+"""The host project's user: `AUTH_USER_MODEL`, whatever type its key has."""
 
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        # Looked up late: models, and with them the user's key, are there only after the apps are loaded.
+        # Looked up late: the user model, and with it its key, exists only after the apps are loaded.
         if name == "UserId":
             kind = user_key_type()
             return Id if kind is UUID else kind
@@ -37,7 +37,7 @@ else:
 
 
 def user_of(request: HttpRequest) -> AbstractBaseUser:
-    """The signed-in user of a request whose operation asked for one. Unauthenticated where nobody told who it is."""
+    """The signed-in user of a request whose operation asked for one. Unauthenticated if there is none."""
     user = viewer_of(request)
     if user is None:
         raise Unauthenticated
@@ -61,10 +61,10 @@ def is_staff(user: AbstractBaseUser | None) -> bool:
 
 
 def hold_users(*user_ids: Any) -> bool:
-    """Whether these users are there and active. All of them stay until the transaction ends.
+    """Whether these users exist and are active. None of them can be deleted until the transaction ends.
 
-    An erasure that is under way is waited for, and a later one finds what this transaction writes. The foreign keys
-    would see to that at the commit only: Django's are deferred.
+    This waits for an erasure that is under way, and a later one finds what this transaction writes. Foreign keys alone
+    would ensure that only at the commit: Django's are deferred.
     """
     keys = {*user_ids}
     rows = _STAYING.rows(None, {"keys": [*keys]})
@@ -72,9 +72,9 @@ def hold_users(*user_ids: Any) -> bool:
 
 
 def lock_user(user_id: Any) -> None:
-    """Let those who count what is a user's take turns until the transaction ends.
+    """Make actions that count a user's rows take turns: holds a lock until the transaction ends.
 
-    Rows that refer to the user may be written meanwhile. Unauthenticated where the user has just been erased or
+    Rows that refer to the user may be written meanwhile. Unauthenticated if the user has just been erased or
     deactivated.
     """
     user = get_user_model()._base_manager.select_for_update(no_key=True).filter(pk=user_id).first()
