@@ -1,6 +1,6 @@
 """The facts of what happened, as plain words: of them a notification's title, body and mail are made.
 
-They are kept with the notification, and so hold nobody's name: it would outlive him. `mails` looks names up.
+They are stored with the notification and so hold no names, which would outlive an erasure. `mails` looks names up.
 """
 
 from datetime import UTC, datetime

@@ -11,7 +11,7 @@ PREFIX = "HTTP_X_FORWARDED_"
 
 
 def believe_trusted(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Forget what a stranger says about where he comes from, and that he came by https. Stands before all others."""
+    """Drop forwarding headers (address and https) from untrusted senders. Must come before all other middleware."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         meta = request.META

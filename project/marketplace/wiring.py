@@ -115,7 +115,7 @@ def tell_paid_out(payout: Payout, **_: Any) -> None:
 
 
 def tell_reviewed(review: Review, **_: Any) -> None:
-    """The provider, unless they have left. Of the author's words nothing is kept here, where nobody erases them."""
+    """The provider, unless they have left. None of the author's words are stored: they would outlive an erasure."""
     provider_id = review.booking.provider_id
     if not _has_left(provider_id):
         about = {"reviewId": str(review.pk), **_about(review.booking)}
@@ -137,7 +137,7 @@ def refuse_while_open(user: User, **_: Any) -> None:
 
 
 def pay_out_first(user: User, **_: Any) -> None:
-    """What is a provider's goes to him before he goes."""
+    """Pay out a provider's balance before they leave."""
     payouts.pay_out_all(user.pk)
 
 
@@ -165,7 +165,7 @@ def forget_words(user_id: UUID, **_: Any) -> None:
 
 
 def forget_answers(user_id: UUID, **_: Any) -> None:
-    """What a client was told under its keys repeats what he wrote."""
+    """Stored answers under a user's idempotency keys repeat what they wrote, so they are deleted."""
     IdempotencyKey.objects.of(user_id).delete()
 
 

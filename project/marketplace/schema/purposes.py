@@ -32,7 +32,7 @@ PURPOSES: dict[str, dict[str, str]] = {
         "unique (file_id)": "A file comes of one upload at the most; deleting a file finds it.",
         "media_upload_known_kind": "Images and documents, nothing else.",
         "media_upload_open": "The sweep: uploads that nobody completed within a day.",
-        "index (owner_id)": "How many uploads of a user are open: there is a limit; forgetting them when he is erased.",
+        "index (owner_id)": "How many uploads of a user are open: there is a limit; deleting them on erasure.",
     },
     "accounts.User": {
         "unique (email)": "One account for an address, as it was typed: Django wants that of what one signs in with.",
@@ -60,7 +60,7 @@ PURPOSES: dict[str, dict[str, str]] = {
     },
     "accounts.OneTimeToken": {
         "accounts_token_known_purpose": "For a new password or a verified address, nothing else.",
-        "index (user_id)": "Voiding a user's other links when one was used; deleting them when he is erased.",
+        "index (user_id)": "Voiding a user's other links when one was used; deleting them when the user is erased.",
         "index (expires_at)": "Deleting those that are over, once a day.",
     },
     "scheduling.Schedule": {
@@ -111,7 +111,7 @@ PURPOSES: dict[str, dict[str, str]] = {
         "unique (reservation_id)": "Reserved time is one booking's.",
         "booking_status_known": "One of the four statuses.",
         "booking_lasts": "It ends after it begins.",
-        "booking_has_two_sides": "Nobody books himself.",
+        "booking_has_two_sides": "Nobody can book themselves.",
         "booking_amount_in_range": "No negative amount, and none beyond what an amount can be.",
         "booking_holds_its_time_until_cancelled": "Open ones hold time; a cancelled one does not, and says by whom.",
         "booking_of_customer": "A customer's bookings, newest first.",
@@ -127,7 +127,7 @@ PURPOSES: dict[str, dict[str, str]] = {
         "booking_history_action_known": "One of the things that can happen.",
         "booking_history_status_known": "It led to one of the four statuses.",
         "booking_history_oldest_first": "The history of a booking, in order.",
-        "index (actor_id)": "What a user did, in the copy of his data.",
+        "index (actor_id)": "What a user did, in the copy of their data.",
         "append_only": "History is never changed or deleted, by nobody.",
     },
     "billing.Payment": {
@@ -185,7 +185,7 @@ PURPOSES: dict[str, dict[str, str]] = {
         "reviews_rating_in_range": "From 1 to 5.",
         "reviews_hidden_for_a_reason": "What is hidden says why, and what says why is hidden.",
         "reviews_of_service": "The shown reviews of a service, newest first; how often each rating was given.",
-        "index (author_id)": "What a user wrote: in the copy of his data, and when he is erased.",
+        "index (author_id)": "What a user wrote: in the copy of their data, and when they are erased.",
     },
     "notifications.Notification": {
         "notifications_one_per_position": "A place in a user's stream is taken once; what is behind a place, in order.",
@@ -195,10 +195,10 @@ PURPOSES: dict[str, dict[str, str]] = {
         "notifications_unnumbered": "What waits for its place in the stream, oldest first.",
     },
     "notifications.StreamTicket": {
-        "index (user_id)": "Deleting a user's old tickets when he asks for another; all of them when he is erased.",
+        "index (user_id)": "Deleting a user's old tickets when they ask for another; all of them when they are erased.",
     },
     "notifications.Preference": {
-        "notifications_one_preference": "One wish of a user for a type; all his wishes.",
+        "notifications_one_preference": "One preference of a user for a type; all of a user's preferences.",
     },
     "notifications.WebhookEndpoint": {
         "notifications_webhook_disabled": "What was switched off by itself says why, and is off.",

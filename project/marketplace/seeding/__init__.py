@@ -93,7 +93,7 @@ def seed_demo() -> None:
 
 def demo_sign_ins() -> dict[str, Any] | None:
     """Who can sign in for a look around, and how; None where there is no demo data."""
-    # The administrator tells: anybody may register with the other two addresses, nobody with his rights.
+    # The administrator tells: anyone may register with the other two addresses, but not with an administrator's rights.
     if not User.objects.with_email(ADMIN).filter(is_superuser=True).exists():
         return None
     return {"emails": (CUSTOMER, PROVIDER), "admin": ADMIN, "password": PASSWORD}

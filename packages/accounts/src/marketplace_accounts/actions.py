@@ -56,7 +56,7 @@ class SignedIn(NamedTuple):
 
 @action
 def register(email: str, password: str, role: Role, profile: dict[str, Any], client: Client = NOWHERE) -> SignedIn:
-    """Store a user and sign him in; a mail to verify the address follows. EmailTaken, WeakPassword."""
+    """Store a user and sign them in; an e-mail to verify the address follows. EmailTaken, WeakPassword."""
     user = User(email=email, role=role)
     filled = Profile(user=user, **profile)
     if User.objects.with_email(user.email).exists():

@@ -40,5 +40,5 @@ def _resolve(request: HttpRequest) -> User:
     sender = actions.authenticate(token.strip())
     request.session_id = sender.session_id  # type: ignore[attr-defined]
     request._signed_in_user = sender.user  # type: ignore[attr-defined]
-    request.user = sender.user  # from now on himself, without the lazy object around him
+    request.user = sender.user  # from now on the user itself, not the lazy object
     return sender.user

@@ -64,7 +64,7 @@ def _session_part(user: User) -> list[dict[str, Any]]:
 
 @action
 def erase(user_id: UUID, password: str) -> None:
-    """Erase a user for good; the row stays for those who dealt with him, and the e-mail address is free again.
+    """Erase a user for good. The row stays for those they dealt with, and the e-mail address is freed.
 
     WrongPassword, and whatever a receiver of `user_erasing` refuses with.
     """

@@ -129,7 +129,7 @@ def _charged(payment: Payment) -> Result:
     known = gateway().find_charge(key) if age > patience() else None
     if known is not None:
         return known
-    if age > timedelta(seconds=conf.CHARGE_WITHIN):  # nobody is charged a day after he asked for it
+    if age > timedelta(seconds=conf.CHARGE_WITHIN):  # nobody is charged a day after they asked for it
         return Result(Outcome.FAILED, "")
     return gateway().charge(key=key, amount=payment.amount, currency=payment.currency, method=payment.payment_method)
 
@@ -238,7 +238,7 @@ def record_refund(refund_id: UUID, result: Result) -> Refund:
 @action
 def refund_cancelled(booking: Booking) -> Refund | None:
     """Give back what a cancelled booking's policy says, all of it where it was not the customer who cancelled; what
-    the provider keeps is his.
+    the provider keeps is theirs.
     """
     payment = _paid_for(booking)
     if payment is None:
@@ -266,7 +266,7 @@ def owed_on_cancellation(booking: Booking, payment: Payment, party: Party) -> De
 
 
 def quote(user: AbstractBaseUser, booking: Booking) -> Decimal:
-    """What the user's cancelling now would give back: nothing where nothing is paid yet, or he can't cancel."""
+    """What would be refunded if the user cancelled now: nothing if nothing is paid yet, or they can't cancel."""
     party = booking.party_of(user)
     payment = Payment.objects.active().filter(booking=booking).first()
     possible = booking.status in OPEN and (party is Party.STAFF or not booking.has_started)
@@ -281,11 +281,11 @@ def _paid_for(booking: Booking) -> Payment | None:
     return payment if payment is not None and payment.is_paid else None
 
 
-# --- who goes, and what is known of him ---
+# --- users who leave, and the data held about them ---
 
 
 def export(user_id: Any) -> dict[str, Any]:
-    """The payments that the user made and got, what was given back of them, and what he was paid out."""
+    """The payments that the user made and received, their refunds, and the user's payouts."""
     paid = Payment.objects.of(user_id).order_by("created_at", "id")
     fields = ("id", "booking_id", "customer_id", "provider_id", "amount", "currency", "fee_amount", "status")
     given_back = Refund.objects.filter(payment__in=paid).annotate(currency=F("payment__currency"))  # type: ignore[no-redef]

@@ -57,7 +57,7 @@ def lines_of_refund(amount: Decimal, fee: Decimal, pending: Decimal, provider_id
 
 
 def lines_of_release(amount: Decimal, provider_id: Any) -> list[Line]:
-    """What will be the provider's is his."""
+    """The provider's pending share becomes available."""
     return [
         Line(Account.PROVIDER_PENDING, amount, provider_id),
         Line(Account.PROVIDER_AVAILABLE, -amount, provider_id),
@@ -65,7 +65,7 @@ def lines_of_release(amount: Decimal, provider_id: Any) -> list[Line]:
 
 
 def lines_of_payout(amount: Decimal, provider_id: Any) -> list[Line]:
-    """What is the provider's went to his bank."""
+    """The provider's available balance was sent to their bank."""
     return [Line(Account.PROVIDER_AVAILABLE, amount, provider_id), Line(Account.PAID_OUT, -amount)]
 
 
@@ -89,7 +89,7 @@ def post_refund(refund: Refund) -> None:
 
 
 def release(payment: Payment) -> None:
-    """The booking is over: the provider's share of a locked payment is his, but for what refunds have a claim on."""
+    """The booking is over: the provider's share of a locked payment becomes available, except what refunds claim."""
     claimed = payment.share_after(payment.refunded_amount) - payment.share_after(payment.claimed_amount)
     free = Entry.objects.pending_of(payment).credit() - claimed
     if free > 0:
@@ -116,7 +116,7 @@ def _post(kind: PostingKind, currency: str, lines: list[Line], **about: Any) -> 
 
 
 def balances(owner_id: Any) -> list[Balance]:
-    """What a provider has in each currency that he was paid in; below zero where more was refunded than is left."""
+    """A provider's balance in each currency they were paid in; negative if more was refunded than is left."""
     rows = Entry.objects.filter(owner=owner_id).values("currency", "account").annotate(sum=Sum("amount"))
     sums = {(row["currency"], row["account"]): -row["sum"] for row in rows}
 

@@ -68,7 +68,7 @@ REFUND_TABLE: dict[str, Sequence[tuple[timedelta, int]]] = {
 
 
 def refundable(policy: str, left: timedelta, amount: Decimal, currency: str) -> Decimal:
-    """What of `amount` a customer gets back who cancels `left` before the start; the odd cent goes to him."""
+    """How much of `amount` a customer who cancels `left` before the start is refunded, odd cent included."""
     for at_least, percent in REFUND_TABLE[policy]:
         if left >= at_least:
             return percentage(amount, Decimal(percent), currency)

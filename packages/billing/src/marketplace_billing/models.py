@@ -182,7 +182,7 @@ class GatewayEvent(models.Model):
 
 
 class Payout(models.Model):
-    """What was available to a provider, sent to him. Never changed: a trigger refuses it."""
+    """A provider's available balance, sent to them. Never changed: a trigger refuses it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     provider = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False)

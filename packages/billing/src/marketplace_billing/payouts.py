@@ -1,4 +1,4 @@
-"""What is a provider's goes to him."""
+"""Payouts: a provider's available balance is sent to them."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def pay_out_all(user_id: Any) -> list[Payout]:
 
 
 def _lock(user_id: Any) -> None:
-    """One payout of a provider at a time. His row stands for his accounts; other rows may still point to it."""
+    """One payout of a provider at a time: locks their row. Other rows may still be written that point to it."""
     get_user_model()._base_manager.select_for_update(no_key=True).get(pk=user_id)
 
 

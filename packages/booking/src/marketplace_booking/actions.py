@@ -190,7 +190,7 @@ def remind(booking_id: UUID) -> bool:
     return True
 
 
-# --- who goes, and what is known of him ---
+# --- users who leave, and the data held about them ---
 
 
 def refuse_open_bookings(user_id: Any) -> None:
@@ -200,7 +200,7 @@ def refuse_open_bookings(user_id: Any) -> None:
 
 
 def export(user_id: Any) -> dict[str, Any]:
-    """The bookings that the user made and got, and what he did to them."""
+    """The bookings that the user made and received, and what the user did to them."""
     agreed = Booking.objects.of(user_id).order_by("created_at", "id")
     fields = ("id", "customer_id", "provider_id", "service_id", "status", "scheduled_at", "ends_at", "timezone")
     terms = ("total_amount", "currency", "notes", "cancelled_by", "cancellation_reason", "created_at", "updated_at")

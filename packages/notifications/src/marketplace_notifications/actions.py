@@ -39,7 +39,7 @@ UNSUBSCRIBE = Signer(sep=".", salt="marketplace_notifications.unsubscribe")
 
 @action
 def notify(user_id: Any, kind: str, data: dict[str, Any], context: dict[str, Any]) -> Notification:
-    """Tell a user: worded, stored and sent on its way in the caller's transaction, as his preferences say.
+    """Notify a user: rendered, stored and queued in the caller's transaction, according to their preferences.
 
     `kind` is one of TYPES, `data` names what it is about, for programs, and `context` holds the plain facts for the
     templates. Raises ValueError for a kind that TYPES lacks, TemplateDoesNotExist where it has no words.
@@ -202,7 +202,7 @@ def _digest(ticket: str) -> str:
 
 @action
 def forget(user_id: Any) -> None:
-    """Delete all that is kept on a user who is erased; his place in the stream stays."""
+    """Delete all data about a user who is erased, except the position of their stream."""
     # Before what they are sent: an endpoint is locked before its deliveries, always.
     WebhookEndpoint.objects.of(user_id).erase()
     Notification.objects.of(user_id).delete()

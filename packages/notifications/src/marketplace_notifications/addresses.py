@@ -1,7 +1,7 @@
-"""Where a webhook may go: to the public internet, and to nobody whom only we can reach.
+"""Where a webhook may go: to the public internet, and to nothing that only we can reach.
 
-A user names the URL and we are those who call it. Without this page he would call, through us, our own servers and
-what a cloud tells its machines (SSRF).
+Users supply the URL and we call it. Without these checks they could reach, through us, our own servers and a cloud's
+metadata (SSRF).
 """
 
 import re

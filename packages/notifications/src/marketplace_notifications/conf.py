@@ -44,7 +44,7 @@ class Settings(PackageSettings, name="NOTIFICATIONS"):
     # --- the stream ---
     HINTS_URL: str = ""  # Valkey or Redis, through which a worker wakes the streams; empty: they look every 2 s
     HINTS_CHANNEL: str = "notifications"  # the name of the channel there
-    # Who asks: a function of the request, giving the user's key, the key of his session and when his credentials end
+    # Who asks: a function of the request, giving the user's key, the session's key and when the credentials end
     # (or None); raises Unauthenticated. It runs in a thread, on a request that passed no middleware of Django's.
     AUTHENTICATE_STREAM: str | Callable[[Any], tuple[Any, str, Any]] = "marketplace_notifications.sessions.authenticate"
     # Which of these sessions are over: a function of a set of session keys, giving a set.

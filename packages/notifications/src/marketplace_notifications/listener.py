@@ -63,7 +63,7 @@ class Stream(Listener):
         return f"event: keep-alive\nid: {self._here()}\n\n"
 
     def farewell(self) -> str:
-        """Said where the process ends, and nothing else: come again, each after a pause of his own."""
+        """Said where the process ends, and nothing else: come again, each client after a pause of its own."""
         return f"retry: {random.randint(*COMES_AGAIN)}\n{self.keep_alive()}"  # noqa: S311  (no secret)
 
     def _here(self) -> str:

@@ -88,7 +88,7 @@ class Notification(models.Model):
 
 class StreamCounterQuerySet(models.QuerySet["StreamCounter"]):
     def locked(self, user_id: Any) -> "StreamCounter":
-        """The user's counter, made if need be, and his alone to move on until the transaction ends."""
+        """The user's counter, created if necessary, and locked until the transaction ends."""
         self.bulk_create([StreamCounter(user_id=user_id)], ignore_conflicts=True)
         return self.select_for_update().get(user=user_id)
 
@@ -197,7 +197,7 @@ class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
 
 
 class Ways(NamedTuple):
-    """How somebody is told of a type: on which channels, and at which of his endpoints, by their keys."""
+    """How a user is notified of a type: on which channels, and at which of their endpoints (keys)."""
 
     wish: Wish
     endpoints: list[UUID]
@@ -207,7 +207,7 @@ def ways_of(user_id: Any, kind: str) -> Ways:
     """How the user is told of a type, now; the endpoints are there until the transaction ends. ValueError for a type
     that TYPES lacks.
 
-    A KEY SHARE lock, which Django has no word for: only whoever deletes one waits for us, or we for him. Any other lock
+    A KEY SHARE lock, which Django has no word for: only a deletion waits for us, or we for it. Any other lock
     would make those wait for each other who tell the same people, and a delivery written to what is deleted meanwhile
     would undo all that is told of.
     """

@@ -21,7 +21,7 @@ from marketplace_kit.clock import now
 from .addresses import NotAllowed, Target, Unresolved, addresses_of, target_of
 from .conf import conf
 
-ANSWER_BYTES = 4096  # of an answer's body, which says nothing to us: only so that its sender comes to his end
+ANSWER_BYTES = 4096  # of an answer's body, which we don't use: read only to let its sender finish
 FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 
 
@@ -84,7 +84,7 @@ def _fault(error: Exception) -> str:
 
 
 def _retry_after(headers: Iterable[tuple[bytes, bytes]]) -> timedelta | None:
-    """How long the receiver asks us to wait, by RFC 9110, 10.2.3; None where he does not, or nothing legible."""
+    """How long the receiver asks us to wait, by RFC 9110, 10.2.3; None if it doesn't, or not legibly."""
     value = next((value.decode("latin-1") for name, value in headers if name.lower() == b"retry-after"), "")
     if value.isascii() and value.isdigit():
         return timedelta(seconds=int(value[:9]))

@@ -25,7 +25,7 @@ class Viewer(NamedTuple):
 
 
 def viewer_by_credentials(request: HttpRequest) -> Viewer:
-    """Whoever AUTHENTICATE_STREAM sees in the request. Unauthenticated, also where he has no session."""
+    """Whoever AUTHENTICATE_STREAM sees in the request. Unauthenticated, also if there is no session."""
     viewer = Viewer(*conf.call("AUTHENTICATE_STREAM", request))
     if viewer.user_id is None or not viewer.session_key:
         raise Unauthenticated
@@ -33,7 +33,7 @@ def viewer_by_credentials(request: HttpRequest) -> Viewer:
 
 
 def viewer_by_ticket(ticket: str) -> Viewer:
-    """Whoever asked for the ticket, which is spent by this. InvalidTicket, also when his session is over."""
+    """The viewer who requested the ticket, which is used up by this. InvalidTicket, also if their session is over."""
     spent = actions.spend_ticket(ticket)
     if spent.session_key in conf.call("SESSIONS_ENDED", {spent.session_key}):
         raise InvalidTicket

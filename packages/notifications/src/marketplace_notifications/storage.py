@@ -64,7 +64,7 @@ def _event(channel: str, row: Notification) -> StoredEvent:
 
 
 class OwnChannel(ChannelManagerBase):
-    """Everybody reads his own channel. The shipped manager lets anybody read anything."""
+    """Users can read only their own channel. The library's manager lets anyone read anything."""
 
     @override
     def get_channels_for_request(self, request: HttpRequest, view_kwargs: dict[str, Any]) -> set[str]:

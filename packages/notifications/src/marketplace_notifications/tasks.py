@@ -19,7 +19,7 @@ from .models import WebhookDelivery
     retry=RetryStrategy(max_attempts=100, wait=1, linear_wait=2),
 )
 def publish(user_id: str) -> None:
-    """Give a user's new notifications their places in his stream. Safe to repeat."""
+    """Assign a user's new notifications their positions in the stream. Safe to repeat."""
     actions.publish(user_id)
 
 

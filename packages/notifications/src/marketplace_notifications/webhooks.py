@@ -17,7 +17,7 @@ from .exceptions import TooManyWebhooks, WebhookInactive
 from .lifecycle import DeliveryStatus
 from .models import Notification, WebhookDelivery, WebhookEndpoint, WebhookSecret
 
-MOST_SECRETS = 5  # that sign at once: whoever exchanges his more often in a day ends the oldest
+MOST_SECRETS = 5  # that sign at once: rotating more often than that in a day ends the oldest
 
 
 @action

@@ -26,9 +26,9 @@ from .signals import review_created, review_replied
 
 @action
 def create_review(user: AbstractBaseUser, booking: Booking, rating: int, comment: str | None = None) -> Review:
-    """The customer says what he thought, once.
+    """The customer reviews the booking, once.
 
-    NotYoursToReview, NotCompleted, AlreadyReviewed; NotFound where he has just been erased.
+    NotYoursToReview, NotCompleted, AlreadyReviewed; NotFound if they have just been erased.
     """
     if booking.party_of(user) is not Party.CUSTOMER:
         raise NotYoursToReview
@@ -47,7 +47,7 @@ def create_review(user: AbstractBaseUser, booking: Booking, rating: int, comment
 def reply_to_review(user: AbstractBaseUser, review: Review, reply: str) -> Review:
     """The provider answers, or answers otherwise.
 
-    NotYoursToAnswer; NotFound where it was hidden meanwhile, or he has just been erased.
+    NotYoursToAnswer; NotFound if it was hidden meanwhile, or they have just been erased.
     """
     if review.booking.provider_id != user.pk:
         raise NotYoursToAnswer
@@ -86,12 +86,12 @@ def show_review(review: Review) -> None:
         catalog.rate(locked.service_id, locked.rating)
 
 
-# --- who goes, and what is known of him ---
+# --- users who leave, and the data held about them ---
 
 
 @action
 def forget(user_id: Any) -> None:
-    """Erase what a user wrote, as a customer and as a provider. The ratings that he gave stay, for the other side."""
+    """Erase what a user wrote, as a customer and as a provider. The ratings they gave stay, for the other side."""
     wrote = Q(author=user_id, comment__isnull=False) | Q(booking__provider=user_id, reply__isnull=False)
     # By order, so that two who leave at once, and wrote to each other, don't wait in a circle.
     locked = Review.objects.filter(wrote).order_by("pk").select_for_update(of=("self",))
@@ -102,7 +102,7 @@ def forget(user_id: Any) -> None:
 
 
 def export(user_id: Any) -> dict[str, Any]:
-    """The reviews that the user wrote, hidden ones too, and his replies to those of others."""
+    """The reviews that the user wrote, including hidden ones, and their replies to others' reviews."""
     wrote = Review.objects.written_by(user_id).order_by("created_at", "id")
     replied = Review.objects.answered_by(user_id).order_by("created_at", "id")
     fields = ("id", "booking_id", "service_id", "rating", "comment", "hidden_at", "hidden_reason")
@@ -150,9 +150,9 @@ def _said(booking: Booking, rating: int, comment: str | None) -> dict[str, Any]:
 def _hold(writer_id: Any, other_id: Any) -> None:
     """Let neither be erased until this is over. NotFound where the writer has just been.
 
-    Before the service's row is locked, as an erasure locks the provider and then his services. The foreign keys would
+    Before the service's row is locked, as an erasure locks the provider and then their services. The foreign keys would
     wait for it behind that row, at the commit.
     """
-    hold_users(other_id)  # whether he is or not
+    hold_users(other_id)  # whether or not they exist
     if not hold_users(writer_id):
         raise NotFound

@@ -5,4 +5,4 @@ from django.dispatch import Signal
 # Each sends `review: Review`, with its booking and service at hand, and `actor_id`, the user who wrote. Neither side
 # can be erased until the transaction ends.
 review_created = Signal()  # by the customer
-review_replied = Signal()  # by the provider, and again when he replies otherwise
+review_replied = Signal()  # by the provider, and again if the reply changes

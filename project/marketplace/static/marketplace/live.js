@@ -1,4 +1,4 @@
-// The live page: whoever signs in sees what he is told, as it happens. The public API is all that it uses.
+// The live page: users who sign in see their notifications as they happen. The public API is all that it uses.
 
 const API = "/api/v1";
 const PAUSES = [0.5, 1, 2, 5, 10]; // seconds before the stream is opened again
@@ -6,7 +6,7 @@ const DAY = 24 * 60 * 60 * 1000;
 const $ = (id) => document.getElementById(id);
 
 let me = null; // who watches: {access, refresh, user}
-let types = []; // of notifications, with the channels that he chose
+let types = []; // of notifications, with the channels that the user chose
 const stream = { source: null, lastEventId: "", tries: 0, timer: 0 };
 
 // --- the API ---

@@ -54,7 +54,7 @@ class MockGateway:
     def event(self, payload: Mapping[str, Any]) -> Event | None:
         """`data.reference` is our own key, with or without the mock's prefix.
 
-        Whoever has the secret speaks for the mock: its books follow what he says of one that is pending. Beyond that
+        Whoever has the secret speaks for the mock: its books follow what they say about a pending one. Beyond that
         the books are right.
         """
         kind, outcome = TYPES[payload["type"]]
