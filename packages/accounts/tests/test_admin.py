@@ -194,7 +194,7 @@ def test_an_administrator_is_made(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         ("nobody", PASSWORD, "an e-mail address"),
         ("a@example.com", "", "ADMIN_PASSWORD"),
         ("a@example.com", "short", "too short"),
-        ("TAKEN@example.com", PASSWORD, "taken"),
+        ("TAKEN@example.com", PASSWORD, "already registered"),
     ],
 )
 def test_what_the_command_refuses(monkeypatch: pytest.MonkeyPatch, email: str, password: str, said: str) -> None:
@@ -248,7 +248,7 @@ def test_a_user_is_stored_with_a_profile_or_not_at_all() -> None:
 def test_a_database_without_all_tables_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADMIN_PASSWORD", PASSWORD)
     MigrationRecorder(connection).record_unapplied("marketplace_accounts", "0002_profile_avatar")
-    with pytest.raises(CommandError, match="First run `migrate`"):
+    with pytest.raises(CommandError, match="Run `migrate` first"):
         call_command("createadmin", email="a@example.com")
     assert not User.objects.exists()
 
