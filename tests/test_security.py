@@ -291,7 +291,7 @@ def test_it_starts_with_good_secrets():
         ("JWT_SIGNING_KEY", LONG, "something else is signed with"),
         ("MOCK_GATEWAY_WEBHOOK_SECRET", "whsec_c2hvcnQ=", "24 to 64 bytes"),
         ("MOCK_GATEWAY_WEBHOOK_SECRET", LONG, "24 to 64 bytes"),
-        ("RATELIMIT_READ", "often", "is no rate"),
+        ("RATELIMIT_READ", "often", "is not a rate"),
         ("LOG_LEVEL", "loud", "may be INFO, DEBUG"),
         ("LOG_FORMAT", "xml", "may be json, console"),
         ("PLATFORM_FEE_PERCENT", "abc", "valid decimal"),
@@ -334,7 +334,7 @@ def test_a_command_says_it_in_one_line():
     whole = start("-m", "marketplace.cli", "check", "--traceback", RATELIMIT_READ="often")
 
     assert done.returncode == 2
-    assert done.stderr.startswith("The environment variable RATELIMIT_READ: 'often' is no rate")
+    assert done.stderr.startswith("The environment variable RATELIMIT_READ: 'often' is not a rate")
     assert len(done.stderr.splitlines()) == 1
     assert "Traceback" in whole.stderr
 

@@ -302,5 +302,5 @@ def test_rates(text, rate):
 
 @pytest.mark.parametrize("text", ["", "5", "5/", "/m", "0/m", "5/w", "-1/m", "5/0m", "5 / m", "5/m\n"])
 def test_what_is_no_rate_is_said_to_be_none(text):
-    with pytest.raises(ValueError, match="is no rate"):
+    with pytest.raises(ValueError, match="is not a rate"):
         parse(text)

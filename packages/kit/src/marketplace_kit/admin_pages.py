@@ -33,7 +33,7 @@ class AtLeast(int):
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts, and turns pages, no further than COUNTED: counting a million rows takes longer than showing fifty."""
+    """Counts and pages no further than COUNTED: counting a million rows takes longer than showing fifty."""
 
     @cached_property
     def count(self) -> int:
@@ -78,7 +78,7 @@ def linked(name: str) -> Callable[[Any], str | bool]:
 
 
 def one_of(field: str, values: Callable[[], Sequence[str]]) -> type[admin.SimpleListFilter]:
-    """A filter by known values. Django's own reads the whole table for those of a column without choices."""
+    """A filter by known values. Django's own reads the whole table to find those of a column without choices."""
 
     class OneOf(admin.SimpleListFilter):
         title = field.replace("_", " ")
@@ -96,7 +96,7 @@ def one_of(field: str, values: Callable[[], Sequence[str]]) -> type[admin.Simple
 
 
 def key_of_user(name: str) -> Any:
-    """The key of the user who signs in by this name; None where nobody does."""
+    """The key of the user who signs in by this name; None if there is none."""
     users = get_user_model()._default_manager
     try:
         if hasattr(users, "get_by_natural_key"):
@@ -110,7 +110,7 @@ def key_of_user(name: str) -> Any:
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows to look at, newest first. The search is for what is exactly so: keys, references, people.
+    """Read-only rows, newest first. The search looks for exact values: keys, references, people.
 
     Columns can't be sorted by, nor are there counts beside filters: each would read the whole table.
     """
@@ -162,7 +162,7 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]
-    """Rows that belong to the page's, to look at. `fields` says which columns; `related` what they point to."""
+    """Read-only rows that belong to the page's object. `fields` are the columns; `related` what they point to."""
 
     related: Sequence[str] = ()
 

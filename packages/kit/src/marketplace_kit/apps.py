@@ -15,7 +15,7 @@ class KitConfig(AppConfig):
 
 
 def _check_settings(**_: object) -> list[CheckMessage]:
-    """Every package's dictionary in Django's settings, held against its typed declaration."""
+    """Check every package's dictionary in Django's settings against its typed declaration."""
     from marketplace_kit import conf  # noqa: F401  (declares the first one)
 
     from .settings import PackageSettings
@@ -24,11 +24,11 @@ def _check_settings(**_: object) -> list[CheckMessage]:
 
 
 def _check_django(**_: object) -> list[CheckMessage]:
-    """What of Django's settings would break what the packages promise."""
+    """Report Django settings that would break the packages' guarantees."""
     found: list[CheckMessage] = []
     for name, database in settings.DATABASES.items():
         if database.get("ATOMIC_REQUESTS"):
-            # What somebody else was asked for, such as a charge, would not be known to us if we died afterwards.
+            # If we died after calling another system, say for a charge, we would have no record of it.
             text = f"DATABASES[{name!r}]['ATOMIC_REQUESTS'] must be False: an endpoint ends its transactions itself."
             found.append(Error(text, id="marketplace_kit.E003"))
     if not settings.USE_TZ:

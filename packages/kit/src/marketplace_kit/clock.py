@@ -1,4 +1,4 @@
-"""The one clock. Everything that asks for the time asks here, so that a test can say what time it is."""
+"""The one clock. All code gets the time from here, so that tests can set it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

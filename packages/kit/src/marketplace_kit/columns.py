@@ -1,4 +1,4 @@
-"""Answers from the columns of rows, without a model and a schema between.
+"""Answers built from the columns of rows, without a model or a schema in between.
 
 The schema says what is answered all the same. Each of its fields is the column of its name; one that is a schema itself
 is made of the columns that lie behind the relation of its name. They go out as they come, so this is for a schema that
@@ -19,7 +19,7 @@ type Places = dict[str, int | Places]  # of the values in a row, by the names in
 
 
 class Columns:
-    """The columns that a schema is made of: their `names`, and what becomes of their values."""
+    """The columns that a schema needs: their `names`, and how their values are converted."""
 
     def __init__(self, schema: type[Out]) -> None:
         self.names: list[str] = []

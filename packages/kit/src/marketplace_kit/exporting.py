@@ -1,4 +1,4 @@
-"""A package's part of what is held on somebody, as JSON values in camelCase."""
+"""A package's part of a user's data export, as JSON values in camelCase."""
 
 from typing import Any
 

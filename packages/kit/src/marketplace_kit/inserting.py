@@ -59,7 +59,7 @@ def _if_free(model: type[Model], *others: type[Model]) -> str:
     first = f"{_insert(model)} ON CONFLICT DO NOTHING"
     if not others:
         return first
-    # Counted is the first: a host's trigger may lead the others elsewhere.
+    # Only the first row is counted: a host's trigger may redirect the others.
     return _all_of(f"{first} RETURNING 1", *(_insert(other, where="row_0") for other in others), "SELECT FROM row_0")
 
 
@@ -69,7 +69,7 @@ def _statement(models: tuple[type[Model], ...], last: str = "") -> str:
 
 
 def _all_of(*statements: str) -> str:
-    """One statement that does what all do; those before the last are called `row_0`, `row_1` …"""
+    """One statement that combines them all; those before the last are named `row_0`, `row_1` …"""
     *before, last = statements
     named = ", ".join(f"row_{number} AS ({one})" for number, one in enumerate(before))
     return f"WITH {named} {last}" if before else last
@@ -89,7 +89,7 @@ def _insert(model: type[Model], where: str = "") -> str:
 
 @cache
 def _fields(model: type[Model]) -> tuple["Field[Any, Any]", ...]:
-    """The columns that are written: not those that the database fills."""
+    """The columns that are written, without those that the database fills."""
     written = (field for field in model._meta.local_concrete_fields if not field.generated)
     return tuple(field for field in written if not isinstance(field, AutoField))
 

@@ -1,4 +1,4 @@
-"""Structured logs by structlog: one JSON object a line, or coloured text for a person. Secrets are struck out."""
+"""Structured logs by structlog: one JSON object a line, or coloured text for a person. Secrets are removed."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import structlog
 
-# The last line of defence: nothing of ours logs any of these on purpose, but an exception may quote what it met.
+# The last line of defence: we log none of these on purpose, but an exception may quote the values it met.
 _SECRETS = re.compile(
     r"""
     (?P<jwt>\beyJ[\w-]+\.[\w-]+\.[\w-]*)
@@ -23,7 +23,7 @@ _SECRETS = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# Each of what that finds has one of these in it, and hardly a line has any: looking for them is quick.
+# A quick pre-check: every match of the pattern contains one of these, and hardly any line does.
 _SIGNS = (
     *("eyj", "whsec_", "bearer", "basic", "://", "ticket", "token"),
     *("signature", "password", "refresh", "access", "secret"),
@@ -33,7 +33,7 @@ TALKATIVE = ("procrastinate", "httpx", "httpcore", "urllib3", "boto3", "botocore
 
 
 def without_secrets(text: str) -> str:
-    """`text` with whatever looks like a token, a password or a secret struck out."""
+    """`text` with everything that looks like a token, a password or a secret removed."""
     folded = text.casefold()
     if not any(sign in folded for sign in _SIGNS):
         return text
@@ -51,7 +51,7 @@ def _strike_out(logger: Any, method: str, rendered: Any) -> _Line:
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):
-    """Makes lines of what others log; ours come as lines."""
+    """Formats records from other loggers; ours arrive already formatted."""
 
     def format(self, record: logging.LogRecord) -> str:
         return record.msg if isinstance(record.msg, _Line) else super().format(record)
@@ -73,7 +73,7 @@ def _to_json(event: Any, **options: Any) -> str:
 
 def logging_config(level: str, style: str) -> dict[str, Any]:
     """Django's LOGGING: everything to standard error, `style` being `json` or `console`."""
-    # No line tells of threads, processes and places in the code, which each record would look up.
+    # No line shows threads, processes or code locations, which would be looked up for each record.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
     shared: list[Any] = [
@@ -113,7 +113,7 @@ def logging_config(level: str, style: str) -> dict[str, Any]:
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "django.server": {"level": "WARNING"},
             "marketplace.audit": {"level": "INFO"},
-            # Jobs' arguments, URLs with what is in them, headers, parameters of SQL: no level makes them tell.
+            # They would log job arguments, full URLs, headers and SQL parameters: kept at WARNING at any level.
             **{name: {"level": max(logging.getLevelName(level), logging.WARNING)} for name in TALKATIVE},
         },
     }

@@ -20,7 +20,7 @@ LONG_LINES = email.policy.default.clone(max_line_length=900, cte_type="8bit")
 
 
 class _OneLine(UnstructuredHeader, BaseHeader):
-    """A header of one long word. Broken at 78 characters it would become encoded words, which no program looks into."""
+    """A header of one long word. Folded at 78 characters it would become encoded words, which no program reads."""
 
     @override
     def fold(self, *, policy: Policy) -> str:
@@ -32,7 +32,7 @@ HEADERS.map_to_type("list-unsubscribe", _OneLine)
 
 
 class Message(EmailMultiAlternatives):
-    """Django's, with headers that stay what they are."""
+    """Django's, with headers that are left unchanged."""
 
     @override
     def message(self, *, policy: Any = email.policy.default) -> Any:
@@ -40,7 +40,7 @@ class Message(EmailMultiAlternatives):
 
 
 class Part(NamedTuple):
-    """What a mail carries besides its text: a file, or without a name another form of the text."""
+    """A further part of an e-mail: a file or, without a name, an alternative form of the text."""
 
     content: str | bytes
     media_type: str  # with its parameters: text/calendar; method=REQUEST
@@ -61,7 +61,7 @@ def send(
 
     For jobs: raises what the backend raises, and is safe to repeat.
     """
-    # No program is to answer it (RFC 3834), and a subject has no second line in which a header could begin.
+    # No automatic replies (RFC 3834), and no second line in the subject that could start a header.
     named = {"Message-ID": message_id(key), "Auto-Submitted": "auto-generated", **(headers or {})}
     message = Message(subject=" ".join(subject.split()), body=text, to=[to], headers=named)
     if html is not None:
@@ -101,7 +101,7 @@ class FileBackend(BaseEmailBackend):
             file.flush()
             os.fsync(file.fileno())
         try:
-            # A link is exclusive and at once: a reader never sees half a message, a retry never a second one.
+            # A hard link is exclusive and atomic: readers never see half a message, and retries add no second one.
             os.link(file.name, self.folder / f"{name}.eml")
         except FileExistsError:
             pass

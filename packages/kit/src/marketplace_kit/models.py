@@ -1,4 +1,4 @@
-"""The one table of kit: what was done under the `Idempotency-Key` of a client."""
+"""Kit's only table: the answers stored under clients' idempotency keys."""
 
 from datetime import timedelta
 from typing import Any, Self
@@ -22,7 +22,7 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
         return self.filter(user=asked.user, method=asked.method, path=asked.path, key=asked.key)
 
     def expired(self) -> Self:
-        """Those that are past their time, and mean nothing any more."""
+        """Those that have expired."""
         return self.filter(created_at__lte=now() - KEPT_FOR)
 
 
@@ -37,7 +37,7 @@ class IdempotencyKey(models.Model):
     path = models.TextField()
     key = models.CharField(max_length=255)
     body_hash = models.CharField(max_length=64)
-    # What the work under this key makes, chosen before it begins: a retry finds by it what is there already.
+    # The id of the resource to create, chosen beforehand: a retry finds by it what exists already.
     resource_id = models.UUIDField(default=uuid7)
     leased_until = models.DateTimeField(null=True)
     status = models.PositiveSmallIntegerField(null=True)
@@ -77,6 +77,6 @@ class IdempotencyKey(models.Model):
         self.status, self.body, self.headers = response.status_code, response.content, dict(response.items())
 
     def replayed(self) -> HttpResponse:
-        """The answer once more, and that it is one."""
+        """The stored answer, marked as a replay."""
         headers = {**self.headers, "Idempotent-Replayed": "true"}
         return HttpResponse(bytes(self.body), status=self.status, headers=headers)

@@ -1,4 +1,4 @@
-"""Exact money: which currencies there are, how many decimals each has, and where the odd cent goes."""
+"""Exact money: the known currencies, how many decimals each has, and how amounts are rounded."""
 
 from decimal import ROUND_HALF_UP, Decimal
 

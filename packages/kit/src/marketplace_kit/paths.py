@@ -10,7 +10,7 @@ STEPS = 2  # of a path that are looked at: a version, and whose it is, as in v1/
 
 
 class ByBeginning(URLResolver):
-    """Patterns as `include` has them, in their order; tried are only those that begin as the path does."""
+    """Patterns as in `include`, in order, of which only those with the path's prefix are tried."""
 
     def __init__(self, patterns: Sequence[URLPattern | URLResolver]) -> None:
         super().__init__(RoutePattern(""), [*patterns])
@@ -21,7 +21,7 @@ class ByBeginning(URLResolver):
         }
 
     def resolve(self, path: str) -> ResolverMatch:
-        """Resolver404 where no pattern has the path."""
+        """Resolver404 if no pattern matches the path."""
         steps = tuple(path.split("/", STEPS)[:STEPS])
         while steps not in self._some:
             steps = steps[:-1]
@@ -32,5 +32,5 @@ class ByBeginning(URLResolver):
 
 
 def _beginning(pattern: URLPattern | URLResolver) -> tuple[str, ...]:
-    """The first steps of its paths, as far as they are no values."""
+    """The first segments of its paths, as far as they are fixed."""
     return tuple(takewhile(lambda step: "<" not in step, str(pattern.pattern).split("/")[:STEPS]))

@@ -9,7 +9,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Rate(NamedTuple):
-    """So many in so many seconds."""
+    """A number of requests in a number of seconds."""
 
     quota: int
     seconds: int
@@ -20,5 +20,5 @@ def parse(text: str) -> Rate:
     """The rate that is written as `5/m`, `100/10m` or `10/h`. ValueError, with a sentence, for anything else."""
     match = _WRITTEN.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no rate: write it as 5/m, 100/10m or 10/h.")
+        raise ValueError(f"{text!r} is not a rate: write it as 5/m, 100/10m or 10/h.")
     return Rate(int(match[1]), int(match[2] or 1) * _SECONDS[match[3]])

@@ -15,7 +15,7 @@ def to_json(value: Any) -> bytes:
     try:
         return orjson.dumps(value, default=_default, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError:
-        # Text that came in with lone surrogates is told back in errors; JSON in UTF-8 can't hold them.
+        # Errors may quote input with lone surrogates, which JSON in UTF-8 can't hold.
         return orjson.dumps(_encodable(value), default=_default, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
 
 
@@ -45,7 +45,7 @@ def in_utc(value: Any) -> orjson.Fragment:
 
 
 def answered(value: Any) -> HttpResponse:
-    """The answer that an endpoint may return in place of a value, where it has done what its schema says itself."""
+    """The finished response of an endpoint that has built its JSON `value` without a schema."""
     return HttpResponse(to_json(value), content_type="application/json; charset=utf-8")
 
 

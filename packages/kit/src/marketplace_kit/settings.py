@@ -38,7 +38,7 @@ class PackageSettings:
         return (import_string(target) if isinstance(target, str) else target)(*args)
 
     def problems(self) -> list[checks.CheckMessage]:
-        """What is wrong with the host's dictionary: names that mean nothing here, values of another type."""
+        """What is wrong with the host's dictionary: unknown names, values of the wrong type."""
         hints = {k: v for k, v in get_type_hints(type(self), include_extras=True).items() if k.isupper()}
         given = getattr(django_settings, type(self)._name, {})
         found: list[checks.CheckMessage] = [
@@ -53,7 +53,7 @@ class PackageSettings:
 
 
 def _faults(value: Any, hint: Any) -> Iterator[str]:
-    """What is wrong with a value, each behind the place in it where it is."""
+    """What is wrong with a value, each fault prefixed with its place."""
     may_be_path = any(get_origin(kind) is Callable for kind in get_args(hint))
     try:
         TypeAdapter(hint).validate_python(value, strict=True)

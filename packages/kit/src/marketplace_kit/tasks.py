@@ -1,4 +1,4 @@
-"""What kit does in the background."""
+"""Kit's background tasks."""
 
 from procrastinate.contrib.django import app
 
@@ -8,5 +8,5 @@ from .models import IdempotencyKey
 @app.periodic(cron="23 * * * *")
 @app.task(name="marketplace_kit.forget_keys", queue="kit", queueing_lock="marketplace_kit.forget_keys")
 def forget_keys(timestamp: int) -> None:
-    """Delete the idempotency keys that are past their time."""
+    """Delete expired idempotency keys."""
     IdempotencyKey.objects.all().expired().delete()

@@ -20,11 +20,11 @@ _SECONDS = re.compile(r"[0-9]{1,12}")
 
 
 class BadSignature(Exception):
-    """A webhook of somebody who does not have the secret, or an old one."""
+    """A webhook that was not signed with the secret, or that is too old."""
 
 
 def new_secret() -> str:
-    """A secret that nobody knows yet."""
+    """A new random secret."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
@@ -51,7 +51,7 @@ def verified(secret: str, headers: Mapping[str, str], body: bytes) -> str:
         raise BadSignature
     expected = f"v1,{_signature(secret, event_id, timestamp, body)}".encode()
     given = headers.get("webhook-signature", "").split(" ")
-    # While a secret is exchanged there is more than one.
+    # While a secret is being rotated there is more than one.
     if not any(hmac.compare_digest(expected, one.encode()) for one in given):
         raise BadSignature
     return event_id
@@ -63,7 +63,7 @@ def _signature(secret: str, event_id: str, timestamp: str, body: bytes) -> str:
 
 
 def _key(secret: str) -> bytes:
-    """The bytes behind `whsec_`; a secret that is no base64 is taken as it is."""
+    """The bytes behind `whsec_`; a secret that is not base64 is used as it is."""
     try:
         return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except binascii.Error:
