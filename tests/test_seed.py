@@ -302,7 +302,7 @@ def test_what_the_command_refuses(arguments):
 def test_a_database_without_all_tables_is_refused():
     MigrationRecorder(connection).record_unapplied("marketplace_reviews", "0001_initial")
 
-    with pytest.raises(CommandError, match="First run `migrate`"):
+    with pytest.raises(CommandError, match="Run `migrate` first"):
         call_command("seed", services=1)
 
 

@@ -16,9 +16,7 @@ def check_origins(**_: Any) -> list[CheckMessage]:
     """Every site may read, or some may with cookies: never both."""
     every = settings.CORS_ALLOW_ALL_ORIGINS
     if every and settings.CORS_ALLOW_CREDENTIALS:
-        return [
-            Error("CORS_ALLOWED_ORIGINS has a wildcard, which must not go with credentials.", id="marketplace.E001")
-        ]
+        return [Error("CORS_ALLOWED_ORIGINS has a wildcard, forbidden with credentials.", id="marketplace.E001")]
     return []
 
 
@@ -31,7 +29,7 @@ def check_servers(**_: Any) -> list[CheckMessage]:
         "S3_SECRET_ACCESS_KEY": settings.MEDIA["SECRET_ACCESS_KEY"],
     }
     return [
-        Caution(f"{name} has a password that everybody knows.", id="marketplace.W001")
+        Caution(f"{name} has a well-known password.", id="marketplace.W001")
         for name, password in given.items()
         if password in KNOWN_PASSWORDS
     ]
@@ -42,4 +40,4 @@ def check_limits(**_: Any) -> list[CheckMessage]:
     """Passwords cannot be guessed as fast as one likes."""
     if settings.RATELIMIT_ENABLE:
         return []
-    return [Caution("RATELIMIT_ENABLE is off: nothing is limited.", id="marketplace.W002")]
+    return [Caution("RATELIMIT_ENABLE is off: there are no rate limits.", id="marketplace.W002")]

@@ -30,7 +30,7 @@ def needed(name: str) -> str:
     """A variable without which the system would run insecurely, or not at all. ImproperlyConfigured."""
     value = text(name)
     if not value:
-        raise ImproperlyConfigured(f"The environment variable {name} is not set. `.env.example` tells what it is for.")
+        raise ImproperlyConfigured(f"The environment variable {name} is not set. `.env.example` explains it.")
     return value
 
 
@@ -42,7 +42,7 @@ def signing_key(name: str, *, debug: bool, other_than: str = "") -> str:
     if len(value.encode()) < SHORTEST:
         raise _weak(name, f"is too short for a key: it needs {SHORTEST} characters or more")
     if is_example(value):
-        raise _weak(name, "holds an example, which everybody knows")
+        raise _weak(name, "holds an example value")
     if value == other_than:
         raise _weak(name, "holds the key that something else is signed with, too")
     return value
@@ -60,7 +60,7 @@ def webhook_secret(name: str, *, debug: bool) -> str:
     if not value.startswith("whsec_") or not 24 <= len(key) <= 64:
         raise _weak(name, "is not `whsec_` and 24 to 64 bytes in base64")
     if is_example(value) or is_example(key.decode(errors="replace")):
-        raise _weak(name, "holds an example, which everybody knows")
+        raise _weak(name, "holds an example value")
     return value
 
 
@@ -106,7 +106,7 @@ def cache_urls(name: str, count: int) -> list[str]:
     except ValueError:  # of the port, or the database, that is no number
         pass
     # Nothing of it is told: there may be a password in it.
-    raise refused(name, "It is not the URL of a Valkey or Redis, as in redis://:password@host:6379")
+    raise refused(name, "It is not the URL of a Valkey or Redis server, such as redis://:password@host:6379")
 
 
 def database(name: str) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def database(name: str) -> dict[str, Any]:
     except psycopg.ProgrammingError:
         # Not told from what: that quotes a part of the URL, and there is a password in it.
         raise ImproperlyConfigured(
-            f"The environment variable {name} is not a PostgreSQL URL, as in postgresql://user:password@host:5432/name."
+            f"The environment variable {name} is not a PostgreSQL URL, such as postgresql://user:password@host:5432/name."
         ) from None
 
 
@@ -179,4 +179,4 @@ def _known() -> dict[str, Any]:
 
 
 def _weak(name: str, fault: str) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"The environment variable {name} {fault}. `.env.example` tells how to make one.")
+    return ImproperlyConfigured(f"The environment variable {name} {fault}. `.env.example` explains how to create one.")

@@ -53,7 +53,7 @@ def refuse_taken_metrics() -> None:
     """Raise CannotStartError where METRICS_PORT is another's: several processes may listen there, and would mix."""
     port = number("METRICS_PORT", 0, most=65_535)
     if port and not ports.is_free(port):
-        raise CannotStartError(f"Port {port} is taken: choose another METRICS_PORT, or none, and a free one is found.")
+        raise CannotStartError(f"Port {port} is taken. Choose another METRICS_PORT, or leave it out to use a free one.")
 
 
 def _has_ipv6() -> bool:

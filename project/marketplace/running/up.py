@@ -131,7 +131,7 @@ class Up:
         while not (_answers(self.front, "/api/health/live") and _accepts(stream)):
             self._look()
             if time.monotonic() > deadline:
-                raise CannotStartError(f"The system does not answer; its logs are in {self.data.logs}.")
+                raise CannotStartError(f"The system does not respond; its logs are in {self.data.logs}.")
             time.sleep(LOOK_EVERY / 2)
 
     def _announce(self) -> None:

@@ -79,7 +79,7 @@ class Plan:
 
     def _check(self) -> None:
         if min(self.services, self.providers, self.customers, self.bookings) < 0:
-            raise PlanRefused("A size below zero makes no sense.")
+            raise PlanRefused("A size can't be negative.")
         if max(self.services, self.providers, self.customers, self.bookings) > MOST:
             raise PlanRefused(f"A size above {MOST:,} is too large.")
         if not EARLIEST <= self.today <= LATEST:

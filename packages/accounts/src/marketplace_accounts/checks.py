@@ -28,11 +28,11 @@ def _check_jwt() -> list[CheckMessage]:
     given: dict[str, Any] = getattr(settings, "NINJA_JWT", {})
     missing = sorted(jwt_settings("").keys() - given.keys())
     if missing or hasattr(settings, "SIMPLE_JWT"):
-        text = f"Make NINJA_JWT by marketplace_accounts.jwt.jwt_settings(), and leave SIMPLE_JWT. Unset: {missing}"
+        text = f"Create NINJA_JWT with marketplace_accounts.jwt.jwt_settings(), and remove SIMPLE_JWT. Unset: {missing}"
         return [Error(text, id="marketplace_accounts.E002")]
     found: list[CheckMessage] = []
     if len(given["SIGNING_KEY"].encode()) < SHORTEST_KEY or given["SIGNING_KEY"] == settings.SECRET_KEY:
-        text = f"NINJA_JWT['SIGNING_KEY'] must have {SHORTEST_KEY} bytes or more, and be another than SECRET_KEY."
+        text = f"NINJA_JWT['SIGNING_KEY'] must have {SHORTEST_KEY} bytes or more, and must not be SECRET_KEY."
         found.append(Error(text, id="marketplace_accounts.E003"))
     if given["ALGORITHM"] != "HS256" or not given["ISSUER"] or not given["AUDIENCE"]:
         found.append(Error("NINJA_JWT must name HS256, an issuer and an audience.", id="marketplace_accounts.E004"))
@@ -44,5 +44,5 @@ def _check_passwords() -> list[CheckMessage]:
     if not issubclass(import_string(settings.PASSWORD_HASHERS[0]), Argon2PasswordHasher):
         found.append(Caution("PASSWORD_HASHERS should begin with Argon2.", id="marketplace_accounts.W001"))
     if not settings.AUTH_PASSWORD_VALIDATORS:
-        found.append(Caution("Without AUTH_PASSWORD_VALIDATORS any password is taken.", id="marketplace_accounts.W002"))
+        found.append(Caution("Without AUTH_PASSWORD_VALIDATORS weak passwords pass.", id="marketplace_accounts.W002"))
     return found

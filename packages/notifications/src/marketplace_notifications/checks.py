@@ -24,10 +24,10 @@ def check_stream_settings(**_: Any) -> list[checks.CheckMessage]:
     ]
     if hasattr(settings, "EVENTSTREAM_REDIS"):
         # Its listener doesn't survive a restart of Valkey.
-        detail = "Name Valkey in NOTIFICATIONS['HINTS_URL'], and leave EVENTSTREAM_REDIS out."
+        detail = "Set Valkey's URL in NOTIFICATIONS['HINTS_URL'], and remove EVENTSTREAM_REDIS."
         found.append(checks.Error(detail, id="marketplace_notifications.E001"))
     if conf.SESSIONS_ENDED == Settings.SESSIONS_ENDED and settings.SESSION_ENGINE.endswith(".signed_cookies"):
-        detail = "Nobody can tell whether a session of signed cookies is over: use another SESSION_ENGINE."
+        detail = "The end of a signed-cookie session can't be detected: use another SESSION_ENGINE."
         found.append(checks.Warning(detail, id="marketplace_notifications.W003"))
     return found
 
@@ -46,7 +46,7 @@ def check_webhooks(**_: Any) -> list[checks.CheckMessage]:
     """In a deployment, webhooks go out to the public internet only."""
     if not conf.WEBHOOK_ALLOW_PRIVATE:
         return []
-    detail = "Webhooks may go to private addresses: whoever signs up reaches what only this machine should."
+    detail = "Webhooks may go to private addresses: any user can reach what only this machine should."
     return [checks.Warning(detail, id="marketplace_notifications.W002")]
 
 
