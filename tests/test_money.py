@@ -126,5 +126,5 @@ def test_the_command_proves_that_all_books_agree():
 def test_there_is_no_proof_without_all_tables():
     MigrationRecorder(connection).record_unapplied("marketplace_billing", "0005_found_by_support")
 
-    with pytest.raises(CommandError, match="First run `migrate`"):
+    with pytest.raises(CommandError, match="Run `migrate` first"):
         reconciled()
