@@ -156,7 +156,7 @@ def test_a_review_to_its_provider(people):
     told = Notification.objects.get(type="review.created")
     about = {"bookingId": str(done.pk), "serviceId": str(done.service_id)}
     assert told.data == {"reviewId": str(Review.objects.get().pk), **about}
-    assert "4 of 5" in told.body
+    assert "4 out of 5" in told.body
     assert "secret" not in f"{told.title} {told.body} {told.context}"
 
 
