@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, connections
 
 from marketplace_accounts.models import Profile, User
-from marketplace_accounts.testing import bearer, make_provider
+from marketplace_accounts.testing import PASSWORD, bearer, make_provider
 from marketplace_kit.testing import JsonClient
 
 
@@ -39,6 +39,23 @@ def test_a_change_of_the_version_that_was_read(user: User) -> None:
 
     assert [rename(client, name, tag) for name in ("One", "Two")] == [200, 412]
     assert Profile.objects.get().first_name == "One"
+
+
+@pytest.mark.django_db
+def test_another_version_than_was_read_is_not_erased(user: User) -> None:
+    client = signed_in(user)
+    tag = client.get("/api/users/me")["ETag"]
+    assert rename(client, "One", tag) == 200
+    now = client.get("/api/users/me")["ETag"]
+
+    def erase(tag: str, password: str = PASSWORD) -> tuple[int, bool]:
+        answer = client.delete("/api/users/me", {"password": password}, headers={"If-Match": tag})
+        return answer.status_code, User.objects.filter(pk=user.pk, is_active=True).exists()
+
+    assert erase(tag, "not this one") == (422, True)
+    assert erase(tag) == (412, True)
+    assert client.get("/api/users/me")["ETag"] == now
+    assert erase(now) == (204, False)
 
 
 @pytest.mark.django_db(transaction=True)

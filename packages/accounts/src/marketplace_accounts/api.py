@@ -43,6 +43,7 @@ def change_me(request: HttpRequest, body: schemas.ChangeUser) -> User:
 
 
 @router.delete("/me", response={204: None})
+@conditional_change(get_me, schemas.User)
 @limited_as("password_check")
 @refuses(WrongPassword)
 def erase_me(request: HttpRequest, body: schemas.EraseUser) -> Status[None]:
