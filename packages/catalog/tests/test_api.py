@@ -70,7 +70,7 @@ def test_a_customer_does_not(customer, sign_in):
         ({"duration": 4}, "/duration"),
         ({"duration": 1441}, "/duration"),
         ({"duration": "60"}, "/duration"),
-        ({"duration": 60.0}, "/duration"),
+        ({"duration": 60.5}, "/duration"),
         ({"timezone": "Europe/Atlantis"}, "/timezone"),
         ({"category": "no_such"}, "/category"),
         ({"title": ""}, "/title"),
