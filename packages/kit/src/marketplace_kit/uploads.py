@@ -26,7 +26,7 @@ class MalformedUpload(DomainError):
 
 
 class InvalidParts(InvalidField):
-    """A value is not acceptable."""
+    """A value is invalid."""
 
     def __init__(self, files: int, unknown: Iterable[str]) -> None:
         """`files`: how many are named `file`; `unknown`: names of parts that there are none of."""
