@@ -170,7 +170,7 @@ def webhook_gone(world):
 # Who is told what, of each thing that can happen. Who is not named is told nothing.
 TOLD = {
     "booked": (booked, {"provider": "booking.created"}),
-    "booked at once": (booked_at_once, {"provider": "booking.created", "customer": "booking.confirmed"}),
+    "booked at once": (booked_at_once, {"provider": "booking.created"}),
     "confirmed": (confirmed, {"customer": "booking.confirmed"}),
     "completed": (completed, {"customer": "booking.completed"}),
     "cancelled by customer": (cancelled_by("customer"), {"provider": "booking.cancelled"}),

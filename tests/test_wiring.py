@@ -58,15 +58,6 @@ def test_a_new_booking_is_told_to_its_provider(people):
     assert told_by(people, lambda: make_booking(people["customer"], service)) == [("provider", "booking.created")]
 
 
-def test_one_that_needs_no_confirmation_to_both(people):
-    service = make_service(people["provider"], auto_confirm=True)
-
-    told = told_by(people, lambda: make_booking(people["customer"], service))
-
-    assert told == [("provider", "booking.created"), ("customer", "booking.confirmed")]
-    assert all("calendar" in known for known in Notification.objects.values_list("context", flat=True))
-
-
 def test_a_confirmed_and_a_completed_one_to_its_customer(people, booking):
     confirm = told_by(people, lambda: bookings.confirm_booking(people["provider"], booking))
     with clock.frozen(booking.scheduled_at):

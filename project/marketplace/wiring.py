@@ -43,12 +43,9 @@ def may_see(caller: User, user: User) -> bool:
 
 
 def tell_created(booking: Booking, **_: Any) -> None:
-    """The provider; of one that needs no confirmation the customer, too, and it goes into their calendars at once."""
-    is_agreed = booking.status == BookingStatus.CONFIRMED
-    known = facts.for_calendars(booking) if is_agreed else {}
+    """The provider; one that needs no confirmation goes into their calendar at once."""
+    known = facts.for_calendars(booking) if booking.status == BookingStatus.CONFIRMED else {}
     notify(booking.provider_id, "booking.created", _about(booking), facts.of_booking(booking) | known)
-    if is_agreed:
-        tell_confirmed(booking)
 
 
 def tell_confirmed(booking: Booking, **_: Any) -> None:
