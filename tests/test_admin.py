@@ -164,15 +164,15 @@ def test_what_is_no_form_takes_no_form(world, boss):
             assert seen(boss, address(model, "add")).status_code == 200
 
 
-@pytest.mark.parametrize("model", BY_HAND, ids=lambda model: model.__name__)
-def test_a_form_that_nobody_changed_is_saved(world, boss, model):
-    for row in model.objects.all():
-        form = address(model, "change", row.pk)
-        answer = boss.post(form, as_posted(boss.get(form)))
-        assert answer.status_code == 302, errors_of(answer)
+def test_a_form_that_nobody_changed_is_saved(world, boss):
+    for model in BY_HAND:
+        for row in model.objects.all()[:3]:
+            form = address(model, "change", row.pk)
+            answer = boss.post(form, as_posted(boss.get(form)))
+            assert answer.status_code == 302, (model, errors_of(answer))
 
 
-def test_rows_are_added_by_hand(world, boss):
+def test_rows_are_added_by_hand(boss):
     password = "a passphrase that nobody guesses"
     user = {"email": "new@example.com", "role": "provider", "usable_password": "true"}
     forms = {
