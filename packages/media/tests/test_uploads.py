@@ -10,10 +10,10 @@ from django.db import connection
 from tests.people.models import Person
 
 from marketplace_kit.clock import shifted
-from marketplace_kit.exceptions import DomainError, NotFound
+from marketplace_kit.exceptions import DomainError, NotFound, ServiceUnavailable
 from marketplace_kit.testing import run_jobs
 from marketplace_kit.uploads import TooLarge
-from marketplace_media import actions, lifecycle, storage
+from marketplace_media import actions, crowding, images, lifecycle, storage
 from marketplace_media.exceptions import (
     NotADocument,
     NotAnImage,
@@ -334,3 +334,12 @@ def test_two_workers_make_thumbnails_and_two_objects_stay(owner: Person, keys: A
     file.refresh_from_db()
     assert keys() == set(file.keys)
     assert len(file.keys) == 3
+
+
+def test_what_nobody_had_time_to_look_into_waits_for_the_next_call(owner: Person, monkeypatch: Any) -> None:
+    upload = sent(owner, make_image_bytes())
+    monkeypatch.setattr(crowding, "PATIENCE", 0.01)
+    with images._at_once.turn(), images._at_once.turn(), pytest.raises(ServiceUnavailable):
+        actions.complete_upload(upload)
+
+    assert actions.complete_upload(upload)[1]

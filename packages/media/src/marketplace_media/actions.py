@@ -163,6 +163,8 @@ def complete_upload(upload: Upload, attach: Attach = unattached) -> tuple[File, 
         return _file_of(upload.pk), False
     try:
         made = _made_of(upload, content)
+    except ServiceUnavailable:
+        raise  # nobody has looked into it yet: it waits for the next call
     except DomainError:
         _discard([upload.key])
         raise
