@@ -341,5 +341,6 @@ def test_what_nobody_had_time_to_look_into_waits_for_the_next_call(owner: Person
     monkeypatch.setattr(crowding, "PATIENCE", 0.01)
     with images._at_once.turn(), images._at_once.turn(), pytest.raises(ServiceUnavailable):
         actions.complete_upload(upload)
+    run_jobs()  # by one of which it would be deleted
 
     assert actions.complete_upload(upload)[1]
