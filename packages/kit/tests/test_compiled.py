@@ -3,13 +3,12 @@
 from decimal import Decimal
 
 import pytest
-from django.db import DataError, connection
 from django.db.models import F, Q
 from django.db.models.fields.tuple_lookups import TupleGreaterThan
 from tests.people.models import Thing
 
 from marketplace_kit import compiled
-from marketplace_kit.compiled import Compiled, Instances, Sql, prepared_cursor
+from marketplace_kit.compiled import Compiled, Instances, Sql
 from marketplace_kit.models import IdempotencyKey
 
 pytestmark = pytest.mark.django_db
@@ -166,33 +165,3 @@ def test_instances_are_those_of_the_model_and_the_rest_is_read_when_asked_for(th
         assert (thing.pk, thing.name) == (things[3].pk, "d")
     with django_assert_num_queries(1):
         assert thing.price == things[3].price
-
-
-@pytest.mark.parametrize(("threshold", "is_kept"), [(0, True), (None, False)])
-def test_what_is_prepared_is_planned_once_where_connections_last(things, threshold, is_kept):
-    query = Compiled[None](lambda how, values: listed(Thing.objects.filter(id=values["it"])), prepared=True)
-    before, connection.connection.prepare_threshold = connection.connection.prepare_threshold, threshold
-    try:
-        for thing in things[:4]:
-            assert query.rows(None, {"it": thing.pk}) == [(thing.pk, thing.name, thing.price)]
-    finally:
-        connection.connection.prepare_threshold = before
-
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%people_thing%%'")
-        assert cursor.fetchone() == (int(is_kept),)
-
-
-def test_the_cursor_outlives_what_went_wrong_and_not_its_connection(transactional_db):
-    things = [Thing.objects.create(name=name) for name in "ab"]
-    query = Compiled[None](lambda how, values: listed(Thing.objects.filter(**values)), prepared=True)
-    for _ in range(2):
-        for thing in things:
-            assert query.rows(None, {"id": thing.pk}) == [(thing.pk, thing.name, thing.price)]
-        with pytest.raises(DataError):
-            query.rows(None, {"id": "no number"})
-        with prepared_cursor("SELECT 1") as kept, prepared_cursor("SELECT 1") as same, prepared_cursor("") as another:
-            assert kept.cursor is same.cursor is not another.cursor
-        connection.close()
-    with prepared_cursor("SELECT 1") as new:
-        assert new.cursor is not kept.cursor

@@ -9,10 +9,8 @@ is built with the values too, and unless both give the same SQL, that shape is n
 
 What a QuerySet can't express is added around it with `Sql`.
 
-Lookups by key can be `prepared` as well, so that PostgreSQL plans them once for each connection, where DATABASES has
-`prepare_threshold`: planning five joins takes longer than following them. Filtered queries should not be, since the
-best index depends on the values. Set the connection's `plan_cache_mode` to `force_generic_plan`: otherwise PostgreSQL
-may find the generic plan too expensive for a list of keys.
+Lookups by key can be `prepared` as well: planning five joins takes longer than following them. Filtered queries should
+not be, since the best index depends on the values.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
@@ -21,17 +19,16 @@ from typing import Any, NamedTuple, Self
 
 import structlog
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, connection, connections
-from django.db.backends.postgresql.base import ServerBindingCursor
-from django.db.backends.utils import CursorWrapper
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Expression, Field, ForeignObject, Lookup, Model, QuerySet
+
+from .prepared import run_prepared
 
 type Row = tuple[Any, ...]
 type Values = Mapping[str, Any]
 
 log = structlog.get_logger(__name__)
 
-MOST_KEPT = 100  # cursors of a connection, each with what it found last; psycopg prepares as many statements
 MOST = 1_000  # shapes that are kept of one query: more are only made by somebody who tries them all
 
 
@@ -102,8 +99,8 @@ class Compiled[How: Hashable]:
         except KeyError:
             plan = self._learn(shape, how, values)
         if plan is None:
-            return self._plan(how, values).rows(values, connection.cursor())
-        return plan.rows(values, prepared_cursor(plan.sql) if self._prepared else connection.cursor())
+            return self._plan(how, values).rows(values)
+        return plan.rows(values, prepared=self._prepared)
 
     def _plan(self, how: How, values: Values) -> "_Plan":
         try:
@@ -153,12 +150,15 @@ class _Plan:
         """Whether the other one, built with the values, is the same statement."""
         return _bare(other.sql) == _bare(self.sql) and [*other.params] == self.bound(values)
 
-    def rows(self, values: Values, cursor: CursorWrapper) -> list[Row]:
+    def rows(self, values: Values, *, prepared: bool = False) -> list[Row]:
         if not self.sql:
             return []
-        with cursor:
-            cursor.execute(self.sql, self.bound(values))
-            found: list[Row] = cursor.fetchall()
+        if prepared:
+            found = run_prepared(self.sql, self.bound(values)).fetchall()
+        else:
+            with connection.cursor() as cursor:
+                cursor.execute(self.sql, self.bound(values))
+                found = cursor.fetchall()
         return [self._converted(row) for row in found] if self.converters else found
 
     def _converted(self, row: Row) -> Row:
@@ -176,37 +176,6 @@ def _plan(rows: QuerySet[Any, Row] | Sql) -> _Plan:
     found = compiler.get_converters([column for column, *_ in compiler.select])
     each = ((place, convert, column) for place, (converts, column) in found.items() for convert in converts)
     return _Plan(sql, tuple(params), tuple(each))
-
-
-class _Kept(ServerBindingCursor):
-    """Django's cursor that lets the server bind the values: what differs in its values can't be prepared.
-
-    It stays with its connection, one for each statement: another has to learn anew how the values are written and read.
-    """
-
-    def close(self) -> None:
-        """Nothing: whoever is next goes on with it."""
-
-
-def prepared_cursor(statement: str) -> CursorWrapper:
-    """A cursor for this statement, which PostgreSQL plans once for each connection, where DATABASES has
-    `prepare_threshold`.
-
-    There is one for each connection: take what it found before the same is executed again.
-    """
-    own: Any = connections[DEFAULT_DB_ALIAS]  # once: each look at `connection` finds the thread's own anew
-    if own.connection is None or not own.health_check_done:
-        own.close_if_health_check_failed()
-        own.ensure_connection()
-    kept: dict[str, Any] = vars(own.connection).setdefault("kept_cursors", {})
-    found = kept.get(statement)
-    if found is None:
-        if len(kept) >= MOST_KEPT:
-            kept.clear()
-        new: Any = _Kept
-        found = kept[statement] = new(own.connection)
-    cursor: CursorWrapper = own._prepare_cursor(found)
-    return cursor
 
 
 def _bare(sql: str) -> str:

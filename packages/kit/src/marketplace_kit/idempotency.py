@@ -20,12 +20,12 @@ from ninja.params.models import Header
 
 from .calls import Call, React, surrounded
 from .clock import now
-from .compiled import prepared_cursor
 from .exceptions import DomainError, InvalidField
 from .ids import uuid7
 from .inserting import insert_if_free
 from .models import IdempotencyKey
 from .parsing import MalformedJson, parse_json
+from .prepared import run_prepared
 from .transactions import action
 from .users import user_of
 
@@ -225,9 +225,8 @@ def _is_new(asked: IdempotencyKey) -> bool:
     One statement, so it may miss a row that was committed at that very moment. Storing ours is then refused later.
     """
     values: list[int | str] = [_lock_of(asked), asked.user, asked.method, asked.path, asked.key]
-    with prepared_cursor(IS_NEW) as cursor:
-        cursor.execute(IS_NEW, values)
-        return bool(cursor.fetchone()[0])
+    [[is_new]] = run_prepared(IS_NEW, values).fetchall()
+    return bool(is_new)
 
 
 SEEN = f'SELECT FROM {IdempotencyKey._meta.db_table} WHERE "user" = %s AND method = %s AND path = %s AND key = %s'

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models import AutoField, Field, ForeignKey, Model
 
-from .compiled import prepared_cursor
+from .prepared import run_prepared
 
 PLAIN = {
     *(models.BooleanField, models.CharField, models.TextField, models.UUIDField),
@@ -44,14 +44,12 @@ def insert_if_free(row: Model, *others: Model) -> bool:
 def _run(statement: str, rows: tuple[Model, ...], more: Sequence[Any] = ()) -> int:
     """How many rows its last part stored or found."""
     values = [value for row in rows for value in _values(row)]
-    with prepared_cursor(statement) as cursor:
-        cursor.execute(statement, [*values, *more])
-        return int(cursor.rowcount)
+    return int(run_prepared(statement, [*values, *more]).rowcount)
 
 
 def _know_stored(rows: tuple[Model, ...]) -> None:
     for row in rows:
-        row._state.adding, row._state.db = False, connection.alias
+        row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
 
 @cache

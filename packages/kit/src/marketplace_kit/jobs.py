@@ -5,14 +5,15 @@ By name, because tasks call actions: an action that imported its task would clos
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
+import orjson
 from django.db import InterfaceError, OperationalError
 from django.db.models import Model
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.sql import queries
-from procrastinate.types import JobToDefer
 from psycopg.types.json import Jsonb
 
 from .inserting import insert
@@ -42,7 +43,7 @@ def defer_all(jobs: Iterable[Deferred], *, storing: Sequence[Model] = ()) -> Non
     """Defer several jobs in one statement, which stores these new rows as well. Without any of them, nothing."""
     given = [_given(*one) for one in jobs]
     if given:
-        insert(*storing, and_select=DEFER, values=[given])
+        insert(*storing, and_select=_defer(len(given)), values=[value for one in given for value in one])
     elif storing:
         insert(*storing)
 
@@ -65,19 +66,18 @@ def each(keys: Iterable[Any], run: Callable[[Any], object]) -> None:
         raise ExceptionGroup("Some could not be done", failed)
 
 
-# procrastinate's own, prepared, and without the logs and copies of each job that it makes.
-DEFER = queries["defer_jobs"].replace("%(jobs)s", "%s").rstrip(";")
+@cache
+def _defer(count: int) -> str:
+    """procrastinate's own statement, prepared, and without the logs and copies of each job that it makes.
+
+    Each value is a parameter: the driver writes a row within an array much slower.
+    """
+    row = "ROW(%s, %s, %s, %s, %s, %s, %s)"  # of `procrastinate_job_to_defer_v1`
+    return queries["defer_jobs"].replace("%(jobs)s", f"ARRAY[{', '.join([row] * count)}]").rstrip(";")
 
 
-def _given(task: str, arguments: dict[str, Any], after: timedelta | None) -> JobToDefer:
+def _given(task: str, arguments: dict[str, Any], after: timedelta | None) -> tuple[Any, ...]:
     schedule: dict[str, Any] | None = {"seconds": after.total_seconds()} if after else None
     job = app.configure_task(task, schedule_in=schedule).job
-    return JobToDefer(
-        queue_name=job.queue,
-        task_name=job.task_name,
-        priority=job.priority,
-        lock=job.lock,
-        queueing_lock=job.queueing_lock,
-        args=Jsonb(arguments),  # type: ignore[arg-type]
-        scheduled_at=job.scheduled_at,
-    )
+    args = Jsonb(arguments, dumps=orjson.dumps)
+    return job.queue, job.task_name, job.priority, job.lock, job.queueing_lock, args, job.scheduled_at

@@ -9,7 +9,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
 from django.http import HttpRequest
 
-from .compiled import Compiled, Instances, Sql, Values
+from .compiled import Compiled, Instances, Row, Sql, Values
 from .exceptions import Unauthenticated
 from .schemas import Id
 
@@ -68,7 +68,7 @@ def hold_users(*user_ids: Any) -> bool:
     """
     keys = {*user_ids}
     rows = _STAYING.rows(None, {"keys": [*keys]})
-    return len(rows) == len(keys) and all(_instances().made(row).is_active for row in rows)
+    return len(rows) == len(keys) and all(_is_active(row) for row in rows)
 
 
 def lock_user(user_id: Any) -> None:
@@ -80,6 +80,12 @@ def lock_user(user_id: Any) -> None:
     user = get_user_model()._base_manager.select_for_update(no_key=True).filter(pk=user_id).first()
     if user is None or not user.is_active:
         raise Unauthenticated
+
+
+def _is_active(row: Row) -> bool:
+    """What its column says; where the model has none, the model."""
+    made = _instances()
+    return bool(row[made.columns.index("is_active")] if "is_active" in made.columns else made.made(row).is_active)
 
 
 def _staying(how: None, values: Values) -> Sql:

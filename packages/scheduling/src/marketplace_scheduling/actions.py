@@ -16,9 +16,9 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Model
 
 from marketplace_kit import clock
-from marketplace_kit.compiled import prepared_cursor
 from marketplace_kit.exceptions import InvalidField
 from marketplace_kit.inserting import insert_if_free
+from marketplace_kit.prepared import run_prepared
 from marketplace_kit.transactions import action, lock_row, sqlstate
 
 from . import slots
@@ -34,8 +34,7 @@ OVERLAP = "23P01"  # exclusion_violation
 def lock_provider(provider_id: UserId) -> None:
     """Wait until no other transaction takes time of this provider; held until the transaction ends."""
     digest = blake2b(f"marketplace_scheduling:{provider_id}".encode(), digest_size=8).digest()
-    with prepared_cursor(LOCK) as cursor:
-        cursor.execute(LOCK, [int.from_bytes(digest, signed=True)])
+    run_prepared(LOCK, [int.from_bytes(digest, signed=True)])
 
 
 @action
