@@ -1,13 +1,17 @@
 """Prepared statements: they find, refuse and count what others do, and are planned once."""
 
+from datetime import datetime
 from decimal import Decimal
 from os import dup
 from socket import SHUT_RDWR, socket
 from threading import Thread
 
 import pytest
-from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db import DataError, IntegrityError, OperationalError, connection, connections, transaction
+from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.people.models import Thing
 
 from marketplace_kit.compiled import Compiled
@@ -15,6 +19,7 @@ from marketplace_kit.prepared import run_prepared
 from marketplace_kit.transactions import sqlstate
 
 ONE = "SELECT name, price FROM people_thing WHERE id = %s"
+UNNEST = "SELECT * FROM unnest(%s::timestamptz[])"
 NEW = "INSERT INTO people_thing (id, name, price) VALUES (%s, %s, %s)"
 PREPARED = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%people_thing%%'"
 
@@ -130,3 +135,30 @@ def test_the_cursor_outlives_what_went_wrong_and_not_its_connection(transactiona
         assert run_prepared("SELECT 1", []) is kept is not run_prepared("SELECT 2", [])
         connection.close()
     assert run_prepared("SELECT 1", []) is not kept
+
+
+FIRST, LAST = datetime(2, 1, 1), datetime(9998, 12, 31)  # noqa: DTZ001  (bounds have no zone)
+TIMES = st.datetimes(FIRST, LAST, timezones=st.timezones())
+
+
+@pytest.mark.parametrize("timezone", [None, "UTC", "America/New_York"])
+def test_times_are_those_of_djangos_cursors(timezone, transactional_db):
+    usual = connections["default"]
+    own = connections["default"] = DatabaseWrapper({**usual.settings_dict, "TIME_ZONE": timezone}, "default")
+
+    @given(times=st.lists(TIMES | st.none(), min_size=1))
+    def is_the_same(times):
+        with own.cursor() as cursor:
+            cursor.execute(UNNEST, [times])
+            expected = cursor.fetchall()
+        found = run_prepared(UNNEST, [times]).fetchall()
+        assert (found, [time and time.tzinfo for (time,) in found]) == (
+            expected,
+            [time and time.tzinfo for (time,) in expected],
+        )
+
+    try:
+        is_the_same()
+    finally:
+        own.close()
+        connections["default"] = usual

@@ -6,16 +6,18 @@ expensive for a list of keys.
 """
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any, Self
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.utils import CursorWrapper
-from psycopg import Cursor, OperationalError
+from psycopg import Cursor, OperationalError, adapters
 from psycopg._preparing import Prepare
-from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 
 MOST_KEPT = 100  # cursors of a connection, each with what it found last; psycopg prepares as many statements
 DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+TIMES: Any = adapters.get_loader(adapters.types["timestamptz"].oid, Format.TEXT)  # psycopg's own, in C
 IDLE = TransactionStatus.IDLE
 
 
@@ -34,11 +36,19 @@ def run_prepared(statement: str, values: Sequence[Any]) -> Any:
     if cursor is None:
         if len(kept) >= MOST_KEPT:
             kept.clear()
-        cursor = kept[statement] = own.make_cursor(_Kept(own.connection))
+        cursor = kept[statement] = own.make_cursor(_kept(own))
     if own.queries_logged:
         cursor = own.make_debug_cursor(cursor.cursor)
     cursor.execute(statement, values)
     return cursor.cursor
+
+
+def _kept(own: Any) -> "_Kept":
+    cursor = _Kept(own.connection)
+    if own.timezone is UTC:
+        # Django's loader sets the zone of each time once more, in Python. It is the one that the driver's has set.
+        cursor.adapters.register_loader("timestamptz", TIMES)
+    return cursor
 
 
 class _Kept(Cursor[Any]):
