@@ -65,11 +65,15 @@ def task(name: str, *arguments: Any, **named: Any) -> Answer:
 
 def _without(lock: str, look: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Iterator[tuple[Any, str, Any]]:
     """What to put in place of what. `look` has a call wait, when it has looked, until all the others have."""
+    from marketplace_accounts import personal_data
     from marketplace_billing import actions as billing
     from marketplace_billing.models import Payment
     from marketplace_booking import actions as booking
     from marketplace_booking.models import Booking
+    from marketplace_catalog import actions as catalog
     from marketplace_kit import idempotency
+    from marketplace_media import actions as media
+    from marketplace_notifications import webhooks
     from marketplace_scheduling import actions as scheduling
     from marketplace_scheduling.models import Schedule
 
@@ -87,6 +91,11 @@ def _without(lock: str, look: Callable[[Callable[..., Any]], Callable[..., Any]]
         # A booking looks by the one, a move by the other.
         for name in ("hindrances", "exceptions_within"):
             yield Schedule, name, look(getattr(Schedule, name))
+    elif lock == "a user's row":
+        for module, name in ((catalog, "hold_users"), (media, "lock_user"), (webhooks, "lock_user")):
+            yield module, name, look(lambda user_id: True)
+        # Who leaves has locked it by then, and not looked yet at what there is of theirs.
+        yield personal_data, "_erase_profile", look(personal_data._erase_profile)
     elif lock == "a key":
         yield idempotency, "_try_lock", look(lambda asked: True)
     else:

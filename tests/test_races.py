@@ -28,10 +28,12 @@ from marketplace_booking import actions as bookings
 from marketplace_booking.lifecycle import MOVES
 from marketplace_booking.models import Booking
 from marketplace_booking.testing import a_start, make_booking
+from marketplace_catalog.models import Service
 from marketplace_catalog.testing import make_service
 from marketplace_kit import clock
 from marketplace_kit.testing import run_jobs
-from marketplace_notifications.models import Notification
+from marketplace_media.models import Upload
+from marketplace_notifications.models import Notification, WebhookEndpoint
 from marketplace_scheduling.models import Reservation
 
 pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
@@ -382,3 +384,57 @@ def test_nobody_leaves_a_booking_or_a_payment_behind(people, racers):
         assert codes(booked).keys() <= {201, "not_found"}
         if erased[0] == 204:
             assert codes([paid, *booked]) == {"booking_not_payable": 1, "not_found": 3}
+
+
+def leave(provider):
+    """One erases themselves while they are writing what is theirs alone."""
+    service, token = make_service(provider), bearer(provider)
+    new = {
+        "title": "Yoga",
+        "description": "On the mat.",
+        "category": service.category.slug,
+        "price": 10,
+        "currency": "USD",
+        "duration": 60,
+        "timezone": "UTC",
+        "availability": {"monday": ["09:00", "17:00"]},
+    }
+    file = {"kind": "image", "filename": "a.png", "contentType": "image/png", "size": 1000}
+    return (
+        (request, token, "/users/me", {"password": PASSWORD}, "delete"),
+        (request, token, "/services", new),
+        (request, token, "/services", new),
+        (request, token, f"/services/{service.pk}/uploads", file),
+        (request, token, "/notifications/webhooks", {"url": "https://1.1.1.1/"}),
+    )
+
+
+def left_by(provider):
+    return (
+        Service.objects.live().offered_by(provider.pk).count(),
+        Upload.objects.filter(owner=provider.pk).count(),
+        WebhookEndpoint.objects.of(provider.pk).count(),
+    )
+
+
+def test_who_leaves_leaves_nothing_behind_that_is_written_meanwhile(people, racers):
+    written = 0
+    for _ in range(TRIES):
+        provider = make_provider(password=PASSWORD)
+
+        erased, *others = racers.race(*leave(provider))
+
+        assert erased[0] == 204
+        assert codes(others).keys() <= {201, "unauthenticated", "not_found"}
+        written += codes(others)[201]
+        assert left_by(provider) == (0, 0, 0)
+    assert written  # some were in time, and are deleted with all the rest
+
+
+def test_control_without_the_users_lock_it_stays(people, racers):
+    provider = make_provider(password=PASSWORD)
+
+    answers = racers.race(*leave(provider), without="a user's row")
+
+    assert codes(answers) == {204: 1, 201: 4}
+    assert left_by(provider) == (2, 1, 1)

@@ -128,7 +128,7 @@ def delete_service(user: AbstractBaseUser, service: Service) -> None:
 def withdraw_services(provider_id: Any) -> None:
     """Take all services of a provider who leaves out of the catalog, with their files."""
     media.forget_uploads(provider_id)
-    for service in Service.objects.live().offered_by(provider_id).select_for_update():
+    for service in Service.objects.live().offered_by(provider_id).order_by("pk").select_for_update():
         service.deleted_at = service.updated_at = now()
         service.save(update_fields=["deleted_at", "updated_at"])
         _drop_files([service.pk])
@@ -138,7 +138,8 @@ def withdraw_services(provider_id: Any) -> None:
 @action
 def close_services(provider_id: Any) -> None:
     """Let nobody find or book the services of this provider until somebody makes them active again."""
-    for service in Service.objects.live().offered_by(provider_id).filter(is_active=True).select_for_update():
+    active = Service.objects.live().offered_by(provider_id).filter(is_active=True)
+    for service in active.order_by("pk").select_for_update():
         service.is_active, service.updated_at = False, now()
         service.save(update_fields=["is_active", "updated_at"])
         _announce(service_changed, service)
