@@ -2,7 +2,9 @@
 
 import json
 import threading
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
@@ -19,7 +21,7 @@ from marketplace_billing.gateways.protocol import GatewayError, Kind
 from marketplace_billing.models import GatewayEvent, Payment, Refund
 from marketplace_billing.testing import make_payment
 from marketplace_booking import actions as bookings
-from marketplace_booking.testing import make_booking
+from marketplace_booking.testing import a_start, make_booking
 from marketplace_catalog.testing import make_service
 from marketplace_kit import clock
 from marketplace_kit.testing import run_jobs
@@ -248,3 +250,21 @@ def test_a_host_that_forgets_the_mocks_app_is_told(settings):
         assert check_mock_is_installed() == []
     finally:
         apps.unset_available_apps()
+
+
+def test_reconciliation_ends_in_time_and_the_next_one_goes_on(provider, customer, monkeypatch):
+    service, passed, look = make_service(provider), [0.0], MockGateway.find_charge
+    for hours in range(5):
+        booking = make_booking(customer, service, a_start(timedelta(hours=hours)))
+        actions.start_payment(customer, booking, "mock_success")
+
+    def hang(self, key):
+        passed[0] += tasks.SECONDS * 0.6
+        return look(self, key)
+
+    monkeypatch.setattr(MockGateway, "find_charge", hang)
+    monkeypatch.setattr(tasks, "time", SimpleNamespace(monotonic=lambda: passed[0]))
+
+    for settled in (2, 4, 5):
+        reconcile()
+        assert Payment.objects.filter(status="succeeded").count() == settled
