@@ -2,7 +2,9 @@
 
 import json
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
+from socket import SHUT_RDWR
 from typing import Any
 
 import httpx
@@ -40,8 +42,10 @@ class Listener:
 
     def __exit__(self, *_: object) -> None:
         self._closing = True
-        self._response.close()
-        self._thread.join(5)
+        with suppress(OSError):  # the other side was first
+            # Closing it would not wake the thread that reads.
+            self._response.extensions["network_stream"].get_extra_info("socket").shutdown(SHUT_RDWR)
+        self._thread.join()
         self._http.close()
 
     def _listen(self) -> None:
