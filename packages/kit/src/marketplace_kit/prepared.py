@@ -62,7 +62,7 @@ class _Kept(Cursor[Any]):
     def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         """As psycopg does, but once it is prepared only what is left to do, and waiting inside libpq.
 
-        psycopg's way of waiting can be interrupted by a signal, and costs a fifth of the CPU of a lookup by key.
+        psycopg's way of waiting can be interrupted by a signal, which costs CPU each time.
         """
         one = self._taken_apart
         if one is None:
